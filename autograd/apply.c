@@ -1,0 +1,165 @@
+/* Applying an operation: the only place that passes NULL on, decides whether to record, and records. */
+#include "internal/node.h"
+#include <string.h>
+
+/* Whether all required operands are there; quiet about it while an error is pending. */
+static bool operands_given(const Op *op, int n, ct_tensor *const *x) {
+    for (int i = 0; i < n; i++) {
+        if (LIKELY(x[i] != NULL)) continue;
+        bool may_be_absent = i < 32 && op->optional & INPUT(i);
+        if (may_be_absent && !ct_error()) continue;
+        if (!ct_error()) tensor_error(CT_ERR_NULL, "operand %d is NULL", i + 1);
+        return false;
+    }
+    return true;
+}
+
+static bool records(int n, ct_tensor *const *x) {
+    if (autograd_off) return false;
+    for (int i = 0; i < n; i++)
+        if (x[i] && autograd_tracks(x[i])) return true;
+    return false;
+}
+
+/* A view of a tensor that was since changed in place by a recorded operation has an old history. */
+static bool views_current(int n, ct_tensor *const *x) {
+    for (int i = 0; i < n; i++) {
+        if (!x[i] || x[i]->detached || x[i]->epoch == atomic_load(&x[i]->owner->rebased)) continue;
+        tensor_error(CT_ERR_AUTOGRAD,
+                     "operand %d (shape %s) shares its storage with a tensor that was changed in place after it was "
+                     "made: take the view again, or detach it",
+                     i + 1, tensor_shape_of(x[i]));
+        return false;
+    }
+    return true;
+}
+
+static ct_tensor *apply(const Op *op, Attr *attr, int n, ct_tensor *const *x) {
+    if (!operands_given(op, n, x)) return NULL;
+    Call call = {.attr = attr, .n = n, .x = x};
+    bool recorded = records(n, x);
+    if (recorded && !views_current(n, x)) return NULL;
+    ct_tensor *y = op->forward(&call);
+    if (!y || !recorded || !tensor_is_floating((ct_dtype)y->dtype)) return y;
+    Node *node = autograd_record(op, attr, &call, y);
+    if (!node) return NULL;
+    y->history = node;
+    return y;
+}
+
+ct_tensor *autograd_apply(const Op *op, Attr attr, int n, ct_tensor *const *x) {
+    FUNCTION(op->name);
+    return apply(op, &attr, n, x);
+}
+
+/* ---- in place ---- */
+
+/* The categories of dtypes: a floating result does not fit an integer. */
+static bool fits(ct_dtype from, ct_dtype to) {
+    return tensor_promote_dtypes(from, to) == to || tensor_is_floating(to) ||
+           (!tensor_is_floating(from) && to != CT_BOOL);
+}
+
+static bool may_change(ct_tensor *x) {
+    const Node *own = x->history, *base = x->base ? x->base->history : NULL;
+    bool leaf = (own && !own->op && own->requires_grad) || (base && !base->op && base->requires_grad);
+    if (leaf && !autograd_off) {
+        tensor_error(CT_ERR_AUTOGRAD, "x (shape %s) is a leaf that requires a gradient, or a view of one: change it "
+                     "under CT_NO_GRAD, or work on a copy", tensor_shape_of(x));
+        return false;
+    }
+    if (tensor_overlaps_itself(x)) {
+        tensor_error(CT_ERR_VALUE, "several elements of x (shape %s) share one place: clone it first",
+                     tensor_shape_of(x));
+        return false;
+    }
+    return true;
+}
+
+/* The new value of x, in x's dtype. */
+static ct_tensor *new_value(const Op *op, Call *call) {
+    ct_tensor *x = call->x[0], *y = op->forward(call);
+    if (!y) return NULL;
+    if (!tensor_same_shape(x, y)) {
+        tensor_error(CT_ERR_SHAPE, "the result has shape %s; x has %s and keeps it", tensor_shape_of(y),
+                     tensor_shape_of(x));
+        return NULL;
+    }
+    if (!fits((ct_dtype)y->dtype, (ct_dtype)x->dtype)) {
+        tensor_error(CT_ERR_DTYPE, "the result is %s, which does not fit x of %s", ct_dtype_name((ct_dtype)y->dtype),
+                     ct_dtype_name((ct_dtype)x->dtype));
+        return NULL;
+    }
+    return tensor_as(y, (ct_dtype)x->dtype);
+}
+
+/* x as it was, for rules that read it: a copy with x's history. */
+static ct_tensor *old_value(ct_tensor *x) {
+    ct_tensor *old = tensor_clone(x);
+    if (old && x->history) autograd_node_retain(old->history = x->history);
+    return old;
+}
+
+/* Gives x a new history; its views made before are out of date. */
+static void rebase(ct_tensor *x, Node *node) {
+    if (x->history) autograd_node_release(x->history);
+    x->history = node;
+    x->epoch = atomic_load(&x->owner->rebased);
+}
+
+/* Records what happened to x, and to the tensor that it is a view of. */
+static bool record_change(const Op *op, Attr *attr, const Call *call, ct_tensor *x, ct_tensor *y) {
+    ct_tensor *base = x->base;
+    Node *of_base = NULL, *node = autograd_record(op, attr, call, y);
+    if (!node) return false;
+    if (base) {
+        of_base = autograd_record_assignment(base, x, node);
+        if (!of_base) {
+            autograd_node_release(node);
+            return false;
+        }
+    }
+    atomic_fetch_add(&x->owner->rebased, 1);
+    rebase(x, node);
+    if (base) rebase(base, of_base);
+    return true;
+}
+
+ct_tensor *autograd_apply_in_place(const Op *op, Attr attr, int n, ct_tensor *const *x) {
+    FUNCTION(op->name);
+    CT_SCOPED;
+    if (!operands_given(op, n, x) || !may_change(x[0])) return NULL;
+    ct_tensor *operands[MAX_RULES] = {NULL}, *target = x[0];
+    Call call = {.attr = &attr, .n = n, .x = x};
+    bool recorded = records(n, x) && tensor_is_floating((ct_dtype)target->dtype);
+    if (recorded && !views_current(n, x)) return NULL;
+    ct_tensor *y = new_value(op, &call);
+    if (!y) return NULL;
+    if (recorded) {
+        ct_tensor *old = old_value(target);
+        if (!old) return NULL;
+        for (int i = 0; i < n; i++) operands[i] = x[i] == target ? old : x[i];
+        call.x = operands;
+        if (!record_change(op, &attr, &call, target, y)) return NULL;
+    }
+    tensor_copy_into(target, y);
+    tensor_bump(target);
+    return target;
+}
+
+/* ---- what rules ask ---- */
+
+const int64_t *autograd_input_shape(const Call *call, int i, int *ndim) {
+    const Node *input = call->node->inputs[i];
+    *ndim = input->ndim;
+    return input->shape;
+}
+
+ct_dtype autograd_input_dtype(const Call *call, int i) {
+    return (ct_dtype)call->node->inputs[i]->dtype;
+}
+
+ct_tensor *autograd_input_zeros(const Call *call, int i) {
+    const Node *input = call->node->inputs[i];
+    return tensor_full((ct_dtype)input->dtype, input->shape, input->ndim, 0);
+}

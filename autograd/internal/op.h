@@ -1,0 +1,72 @@
+/* What an operation is: a few facts in one place. Not installed. */
+#ifndef COTANGENT_AUTOGRAD_INTERNAL_OP_H
+#define COTANGENT_AUTOGRAD_INTERNAL_OP_H
+
+#include "../../tensor/internal/plain.h"
+#include "../../tensor/scope.h"
+#include "../autograd.h"
+#include "../ops.h"
+
+typedef struct Node Node;
+
+/* What an operation is told beside its tensors; unused fields stay zero. A list is copied with the node. */
+typedef struct {
+    double alpha, beta, gamma;
+    int64_t start, length, step;
+    int dim, other;
+    unsigned set; /* dims, a bit each */
+    bool keepdim, flag;
+    int count;
+    const int64_t *list;
+} Attr;
+
+/* One application: to forward, the operands; to a rule, those values that it said it reads (the others are NULL). */
+typedef struct {
+    const Attr *attr;
+    int n;
+    ct_tensor *const *x; /* operands; optional ones may be NULL */
+    ct_tensor *y;        /* the result: for rules */
+    ct_tensor *extra;    /* set by forward, handed to the rules: a mask, indices, … */
+    const Node *node;    /* for rules */
+} Call;
+
+/* Which values a rule reads. */
+#define INPUT(i) (1u << (i))
+#define INPUTS 0xffffffu
+#define OUTPUT (1u << 30)
+#define EXTRA (1u << 31)
+
+enum { MAX_RULES = 4, MAX_INPUTS = 1 << 20 };
+
+typedef struct {
+    const char *name;    /* "mul" */
+    const char *formula; /* "dz/da = b, dz/db = a": shown to learners */
+    /* The result, by plain arithmetic: a fresh tensor, never an operand. */
+    ct_tensor *(*forward)(Call *call);
+    /* The gradient for operand i, given the result's gradient g, in recorded operations; NULL only with an error. */
+    ct_tensor *(*vjp)(const Call *call, ct_tensor *g, int i);
+    unsigned reads[MAX_RULES]; /* what the rule of operand i reads; the last entry serves all further operands */
+    unsigned optional;         /* operands that may be absent, a bit each */
+    bool broadcasts;           /* only then is a gradient summed down to its operand's shape */
+} Op;
+
+/* Runs an operation and records it where an operand requires a gradient. The only place that passes NULL on. */
+ct_tensor *autograd_apply(const Op *op, Attr attr, int n, ct_tensor *const *x);
+/* The same, written into x[0], whose history goes on with it. Returns x[0]. */
+ct_tensor *autograd_apply_in_place(const Op *op, Attr attr, int n, ct_tensor *const *x);
+
+#define APPLY(op, attr, ...)                                              \
+    autograd_apply(op, attr, (int)(sizeof((ct_tensor *[]){__VA_ARGS__}) / sizeof(ct_tensor *)), \
+                   (ct_tensor *[]){__VA_ARGS__})
+#define APPLY_IN_PLACE(op, attr, ...)                                     \
+    autograd_apply_in_place(op, attr, (int)(sizeof((ct_tensor *[]){__VA_ARGS__}) / sizeof(ct_tensor *)), \
+                            (ct_tensor *[]){__VA_ARGS__})
+#define NO_ATTR ((Attr){0})
+
+/* For rules: the shape and dtype of an operand that requires a gradient. */
+const int64_t *autograd_input_shape(const Call *call, int i, int *ndim);
+ct_dtype autograd_input_dtype(const Call *call, int i);
+/* Zeros of that shape and dtype. */
+ct_tensor *autograd_input_zeros(const Call *call, int i);
+
+#endif

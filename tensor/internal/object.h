@@ -1,0 +1,68 @@
+/* The tensor itself. Not installed.
+ *
+ * A tensor's memory has two counts. `handles` are the references that users, scopes, dicts and graphs' leaves hold:
+ * when the last goes, so do history and gradient. `users` keep the header and its numbers readable: the handles
+ * together are one, each view of it is one, each value saved for a derivative is one. A saved value is no handle, so
+ * it cannot close a cycle through its own history. */
+#ifndef COTANGENT_TENSOR_INTERNAL_OBJECT_H
+#define COTANGENT_TENSOR_INTERNAL_OBJECT_H
+
+#include "function.h"
+#include <stdatomic.h>
+
+struct ct_tensor {
+    _Atomic(int32_t) handles, users;
+    uint8_t dtype, ndim;
+    bool detached;    /* an alias that autograd does not know */
+    uint32_t epoch;   /* the owner's `rebased` when this view was made */
+    int64_t numel;
+    char *data;       /* the first element */
+    void *history;    /* autograd's; dropped with the last handle */
+    ct_tensor *base;  /* what this is a view of: a handle; NULL if it is not a view */
+    ct_tensor *owner; /* whose storage it uses: a user; itself unless it is a view or an alias */
+    /* The storage, in its owner's header: */
+    _Atomic(uint32_t) version; /* in-place changes so far */
+    _Atomic(uint32_t) rebased; /* those among them that were recorded */
+    char *storage;             /* its first byte */
+    size_t bytes;
+    bool beside;               /* the numbers lie behind the header, in one block */
+    bool borrowed;             /* the numbers are not ours: free_data, if any, ends them */
+    void (*free_data)(void *user);
+    void *free_user;
+    int64_t shape[CT_MAX_DIMS], strides[CT_MAX_DIMS];
+} __attribute__((aligned(64)));
+
+enum { BESIDE_BYTES = 256 };
+
+/* New tensors belong to the innermost scope. Sizes must be valid: see tensor_check_shape(). */
+ct_tensor *tensor_new(ct_dtype dtype, const int64_t *shape, int ndim);
+/* A view of x (of x's base, if x is a view) at data, with its geometry. */
+ct_tensor *tensor_new_view(ct_tensor *x, const int64_t *shape, const int64_t *strides, int ndim, char *data);
+/* The same geometry and storage, but no base: cut from the graph. */
+ct_tensor *tensor_new_alias(ct_tensor *x);
+
+void tensor_retain(ct_tensor *x);
+void tensor_release(ct_tensor *x);
+/* Gives a reference to the innermost scope; on failure releases it and returns NULL. */
+ct_tensor *tensor_scope_give(ct_tensor *x);
+/* A further reference to x, held by the innermost scope; NULL with an error. */
+ct_tensor *tensor_scope_share(ct_tensor *x);
+/* Retains x if a handle is left. For whoever holds a user. */
+bool tensor_promote(ct_tensor *x);
+static inline void tensor_use(ct_tensor *x) {
+    atomic_fetch_add_explicit(&x->users, 1, memory_order_relaxed);
+}
+void tensor_unuse(ct_tensor *x);
+
+/* Set by autograd: drops a tensor's history. */
+extern void (*tensor_drop_history)(void *history);
+
+static inline uint32_t tensor_version(const ct_tensor *x) {
+    return atomic_load_explicit(&x->owner->version, memory_order_acquire);
+}
+/* Notes an in-place change. */
+static inline void tensor_bump(ct_tensor *x) {
+    atomic_fetch_add_explicit(&x->owner->version, 1, memory_order_release);
+}
+
+#endif

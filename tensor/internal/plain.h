@@ -1,0 +1,132 @@
+/* Plain arithmetic: tensor_mul() computes, ct_mul() computes and remembers. Not installed.
+ *
+ * Results are new tensors of the innermost scope, or NULL with an error pending. Operands are there (not NULL);
+ * shapes, dtypes and values are checked here. */
+#ifndef COTANGENT_TENSOR_INTERNAL_PLAIN_H
+#define COTANGENT_TENSOR_INTERNAL_PLAIN_H
+
+#include "kernels.h"
+#include "shape.h"
+
+/* ---- elementwise ---- */
+
+/* tensor_exp(x) …, tensor_add(a, b) … and tensor_eq(a, b) … for every line of kernels/list.h. Those whose kernel has
+ * parameters take them last: tensor_clamp(x, PARAMETERS(lo, hi)); the others take NULL. */
+#define PARAMETERS(...) ((const double[3]){__VA_ARGS__})
+#define UNARY(name, ...) ct_tensor *tensor_##name(ct_tensor *x, const double *p);
+#define UNARY_ANY UNARY
+#define PREDICATE UNARY
+#define BINARY(name, ...) ct_tensor *tensor_##name(ct_tensor *a, ct_tensor *b);
+#define BINARY_ANY BINARY
+#define COMPARE BINARY
+#include "../kernels/list.h"
+#undef UNARY
+#undef UNARY_ANY
+#undef PREDICATE
+#undef BINARY
+#undef BINARY_ANY
+#undef COMPARE
+
+/* A function of two tensors, such as tensor_add. */
+typedef ct_tensor *Binary(ct_tensor *a, ct_tensor *b);
+/* The same with a C scalar as second (first) operand. */
+ct_tensor *tensor_with_scalar(Binary *function, ct_tensor *x, double value);
+ct_tensor *tensor_scalar_with(Binary *function, double value, ct_tensor *x);
+ct_tensor *tensor_where(ct_tensor *condition, ct_tensor *a, ct_tensor *b);
+
+/* Runs a row kernel over n tensors of the same shape, whose dtypes are the row's, changing those in place that it
+ * writes; p has ROW_PARAMETERS numbers. */
+void tensor_rows_in_place(RowKernel *row, ct_tensor *const *x, int n, const double *p);
+
+/* ---- copies ---- */
+
+/* Copies src to dst (which may be any view), converting; src broadcasts to dst. They must not overlap. */
+ct_status tensor_copy_into(ct_tensor *dst, ct_tensor *src);
+/* x itself if it has that dtype, else a converted copy. */
+ct_tensor *tensor_as(ct_tensor *x, ct_dtype dtype);
+/* Always a fresh copy, row-major. */
+ct_tensor *tensor_to(ct_tensor *x, ct_dtype dtype);
+/* A fresh copy of the same strides if x is dense, else row-major. */
+ct_tensor *tensor_clone(ct_tensor *x);
+/* x itself if it is row-major, else a copy that is. */
+ct_tensor *tensor_contiguous(ct_tensor *x);
+ct_tensor *tensor_full(ct_dtype dtype, const int64_t *shape, int ndim, double value);
+/* Sets every element of any view. */
+void tensor_fill(ct_tensor *x, double value);
+
+/* ---- reductions: `set` has a bit for each dim that goes; all of them give a 0-dim tensor ---- */
+
+ct_tensor *tensor_sum(ct_tensor *x, unsigned set, bool keepdim);
+ct_tensor *tensor_prod(ct_tensor *x, unsigned set, bool keepdim);
+ct_tensor *tensor_any(ct_tensor *x, unsigned set, bool keepdim);
+ct_tensor *tensor_all(ct_tensor *x, unsigned set, bool keepdim);
+/* The largest (smallest): an error over nothing. */
+ct_tensor *tensor_amax(ct_tensor *x, unsigned set, bool keepdim);
+ct_tensor *tensor_amin(ct_tensor *x, unsigned set, bool keepdim);
+/* Its place in the row-major order of the dims that go: I64. */
+ct_tensor *tensor_argmax(ct_tensor *x, unsigned set, bool keepdim);
+ct_tensor *tensor_argmin(ct_tensor *x, unsigned set, bool keepdim);
+/* (Σ|x|^p)^(1/p) and its limits. */
+ct_tensor *tensor_norm(ct_tensor *x, double p, unsigned set, bool keepdim);
+ct_tensor *tensor_logsumexp(ct_tensor *x, unsigned set, bool keepdim);
+ct_tensor *tensor_softmax(ct_tensor *x, int dim);
+ct_tensor *tensor_log_softmax(ct_tensor *x, int dim);
+/* x summed down to a shape that broadcasts to it. */
+ct_tensor *tensor_sum_to(ct_tensor *x, const int64_t *shape, int ndim);
+
+/* ---- products ---- */
+
+/* torch.matmul. */
+ct_tensor *tensor_matmul(ct_tensor *a, ct_tensor *b);
+/* x · weightᵀ + bias; bias may be NULL. */
+ct_tensor *tensor_linear(ct_tensor *x, ct_tensor *weight, ct_tensor *bias);
+/* Keeps the elements on and below (upper: above) the diagonal of the last two dims. */
+ct_tensor *tensor_triangle(ct_tensor *x, int64_t diagonal, bool upper);
+
+/* ---- views and joining: dims are checked and not negative ---- */
+
+/* Places in a storage: elements lie at offset + Σ index[d]·strides[d]. All its fields are int64_t. */
+typedef struct {
+    int64_t ndim, shape[CT_MAX_DIMS], strides[CT_MAX_DIMS], offset;
+} Geometry;
+
+/* A dim of x, which is not 0-dim, as tensor_dim(); -1 with an error. */
+int tensor_dim_with_size(const ct_tensor *x, int dim);
+/* A shape for as many elements as `from` has, its one -1 resolved; false with CT_ERR_SHAPE. */
+bool tensor_resolve_shape(const int64_t *from, int from_ndim, const int64_t *shape, int ndim, int64_t *resolved);
+/* A shape to which x broadcasts, its -1s replaced by x's sizes; false with CT_ERR_SHAPE. */
+bool tensor_expand_shape(const ct_tensor *x, const int64_t *shape, int ndim, int64_t *resolved);
+/* The strides of a view of that shape; false if there are none. */
+bool tensor_view_strides(const ct_tensor *x, const int64_t *shape, int ndim, int64_t *strides);
+/* A view if strides can express it, else a copy. */
+ct_tensor *tensor_reshape(ct_tensor *x, const int64_t *shape, int ndim);
+ct_tensor *tensor_permute(ct_tensor *x, const int64_t *dims);
+ct_tensor *tensor_transpose(ct_tensor *x, int dim0, int dim1);
+ct_tensor *tensor_expand(ct_tensor *x, const int64_t *shape, int ndim);
+ct_tensor *tensor_unsqueeze(ct_tensor *x, int dim);
+/* length indices from start on, `step` apart (step may be negative), all within the dim. */
+ct_tensor *tensor_slice(ct_tensor *x, int dim, int64_t start, int64_t length, int64_t step);
+/* x (floating, of from's shape) is added up at from's places and read at to's. Where `averaged` is not NULL, a place
+ * that it names more than once counts by its mean. */
+ct_tensor *tensor_restride(ct_tensor *x, const Geometry *from, const Geometry *to, const Geometry *averaged);
+/* 1-dim tensors without elements are passed over; at least one other is there. */
+ct_tensor *tensor_cat(ct_tensor *const *xs, int n, int dim);
+/* The tensors have one shape, of less than CT_MAX_DIMS dims. */
+ct_tensor *tensor_stack(ct_tensor *const *xs, int n, int dim);
+ct_tensor *tensor_flip(ct_tensor *x, unsigned set);
+/* x within a tensor of `value`: pads has a pair (before, after) for each dim; negative ones crop. */
+ct_tensor *tensor_pad(ct_tensor *x, const int64_t (*pads)[2], double value);
+
+/* ---- indexing ---- */
+
+ct_tensor *tensor_index_select(ct_tensor *x, int dim, ct_tensor *index);
+ct_tensor *tensor_gather(ct_tensor *x, int dim, ct_tensor *index);
+/* Copies of x with src added where the indices say. */
+ct_tensor *tensor_index_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src);
+ct_tensor *tensor_scatter_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src);
+ct_tensor *tensor_one_hot(ct_tensor *index, int64_t classes);
+/* Whether all indices (I64 or I32) lie in [0, size), or are `except` (INT64_MIN: none); raises CT_ERR_INDEX naming the
+ * first that does not. */
+bool tensor_check_indices(ct_tensor *index, int64_t size, int64_t except, const char *what);
+
+#endif

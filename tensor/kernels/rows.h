@@ -1,0 +1,78 @@
+/* The rows of the elementwise kernels for T, from list.h. A contiguous row is a plain loop that the compiler
+ * vectorises; steps of 0 (broadcasting) and others take the general one. A result may be written over an operand,
+ * element by element: no `restrict`, but no dependence from one element to the next either. */
+
+#define ROW1(name, R, ...)                                                                              \
+    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) { \
+        R *z = (R *)data[0];                                                                    \
+        const T *a = (const T *)data[1];                                                        \
+        (void)p;                                                                                         \
+        if (step[0] == 1 && step[1] == 1) {                                                              \
+            _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                        \
+                T x = a[i];                                                                              \
+                z[i] = (R)(__VA_ARGS__);                                                                 \
+            }                                                                                            \
+        } else {                                                                                         \
+            for (int64_t i = 0; i < n; i++) {                                                            \
+                T x = a[i * step[1]];                                                                    \
+                z[i * step[0]] = (R)(__VA_ARGS__);                                                       \
+            }                                                                                            \
+        }                                                                                                \
+    }
+
+#define ROW2_LOOP(R, at_z, at_x, at_y, ...)  \
+    _Pragma("omp simd") for (int64_t i = 0; i < n; i++) { \
+        T x = a[at_x], y = b[at_y];          \
+        z[at_z] = (R)(__VA_ARGS__);          \
+    }
+
+#define ROW2(name, R, ...)                                                                               \
+    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) { \
+        R *z = (R *)data[0];                                                                    \
+        const T *a = (const T *)data[1];                                                        \
+        const T *b = (const T *)data[2];                                                        \
+        (void)p;                                                                                         \
+        if (step[0] == 1 && step[1] == 1 && step[2] == 1) {                                              \
+            ROW2_LOOP(R, i, i, i, __VA_ARGS__)                                                           \
+        } else if (step[0] == 1 && step[1] == 1 && step[2] == 0) {                                       \
+            ROW2_LOOP(R, i, i, 0, __VA_ARGS__)                                                           \
+        } else if (step[0] == 1 && step[1] == 0 && step[2] == 1) {                                       \
+            ROW2_LOOP(R, i, 0, i, __VA_ARGS__)                                                           \
+        } else {                                                                                         \
+            ROW2_LOOP(R, i *step[0], i *step[1], i *step[2], __VA_ARGS__)                                \
+        }                                                                                                \
+    }
+
+#define UNARY(name, ...) ROW1(name, T, __VA_ARGS__)
+#define UNARY_ANY(name, ...) ROW1(name, T, __VA_ARGS__)
+#define PREDICATE(name, ...) ROW1(name, bool, __VA_ARGS__)
+#define BINARY(name, ...) ROW2(name, T, __VA_ARGS__)
+#define BINARY_ANY(name, ...) ROW2(name, T, __VA_ARGS__)
+#define COMPARE(name, ...) ROW2(name, bool, __VA_ARGS__)
+#ifdef INTEGERS_ONLY
+#undef UNARY
+#undef PREDICATE
+#undef BINARY
+#define UNARY(name, ...)
+#define PREDICATE(name, ...)
+#define BINARY(name, ...)
+#endif
+#include "list.h"
+#undef UNARY
+#undef UNARY_ANY
+#undef PREDICATE
+#undef BINARY
+#undef BINARY_ANY
+#undef COMPARE
+
+static void S(where_row)(char *const *data, const int64_t *step, int64_t n, const double *p) {
+    T *z = (T *)data[0];
+    const bool *condition = (const bool *)data[1];
+    const T *a = (const T *)data[2], *b = (const T *)data[3];
+    (void)p;
+    for (int64_t i = 0; i < n; i++)
+        z[i * step[0]] = condition[i * step[1]] ? a[i * step[2]] : b[i * step[3]];
+}
+#undef ROW1
+#undef ROW2
+#undef ROW2_LOOP

@@ -1,0 +1,56 @@
+/* Functions of one number that libm lacks or words otherwise, for one type. Included once for float (T float,
+ * M(f) f##f, S(f) f##_f32) and once for double (T double, M(f) f, S(f) f##_f64). */
+
+static inline T S(softplus)(T x) {
+    return (x > 0 ? x : 0) + M(log1p)(M(exp)(-M(fabs)(x)));
+}
+
+static inline T S(clamped_log)(T x) {
+    T y = M(log)(x);
+    return y < -100 ? -100 : y;
+}
+
+static inline T S(clamped_log1p)(T x) {
+    T y = M(log1p)(x);
+    return y < -100 ? -100 : y;
+}
+
+static inline T S(fmod)(T x, T y) {
+    return M(fmod)(x, y);
+}
+
+/* The remainder with the sign of the divisor. */
+static inline T S(remainder)(T x, T y) {
+    T r = M(fmod)(x, y);
+    return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+
+static inline T S(floor_divide)(T x, T y) {
+    if (y == 0) return x / y;
+    T r = M(fmod)(x, y), quotient = (x - r) / y;
+    if (r != 0 && (r < 0) != (y < 0)) quotient -= 1;
+    if (quotient == 0) return M(copysign)(0, x / y);
+    T floored = M(floor)(quotient);
+    return quotient - floored > (T)0.5 ? floored + 1 : floored;
+}
+
+static inline T S(pow)(T x, T y) {
+    return M(pow)(x, y);
+}
+
+static inline T S(lgamma)(T x) {
+    int sign;
+    return M(lgamma_r_)(x, &sign);
+}
+
+static inline T S(erfinv)(T x) {
+    return (T)erfinv_of(x);
+}
+
+static inline T S(digamma)(T x) {
+    return (T)digamma_of(x);
+}
+
+static inline T S(polygamma)(int n, T x) {
+    return (T)polygamma_of(n, x);
+}

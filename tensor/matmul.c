@@ -1,0 +1,194 @@
+/* Matrix products: any strides, batches that broadcast, 1-D operands. */
+#include "internal/memory.h"
+#include "internal/parallel.h"
+#include "internal/plain.h"
+#include "scope.h"
+#include <string.h>
+
+enum { GRAIN = 1 << 16, SMALL = 1 << 13 /* multiplications that packing does not pay for */ };
+
+typedef struct {
+    MatrixKernel *kernel;
+    MatrixProduct product;
+} Part;
+
+static int64_t run_part(const void *arguments, int64_t begin, int64_t end) {
+    const Part *part = arguments;
+    part->kernel(&part->product, begin, end);
+    return -1;
+}
+
+/* Cuts [0, range) by how many multiplications one unit of it takes. */
+static void launch_part(MatrixKernel *kernel, const MatrixProduct *product, int64_t range, int64_t unit) {
+    Part part = {kernel, *product};
+    tensor_launch(run_part, &part, sizeof part, range, GRAIN / (unit ? unit : 1));
+}
+
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* One product, block by block of b: packed, then multiplied by all strips of a. */
+static void multiply_blocks(const MatrixKernels *kernels, const MatrixProduct *whole, int64_t size) {
+    for (int64_t column = 0; column < whole->columns; column += MATRIX_COLUMNS)
+        for (int64_t k = 0; k < whole->depth; k += MATRIX_DEPTH) {
+            MatrixProduct block = *whole;
+            block.a += k * whole->a_column * size;
+            block.b += (k * whole->b_row + column * whole->b_column) * size;
+            block.c += column * size;
+            block.depth = smaller(whole->depth - k, MATRIX_DEPTH);
+            block.columns = smaller(whole->columns - column, MATRIX_COLUMNS);
+            block.add = k > 0;
+            int64_t panels = (block.columns + kernels->panel_columns - 1) / kernels->panel_columns;
+            int64_t strips = (block.rows + kernels->strip_rows - 1) / kernels->strip_rows;
+            launch_part(kernels->pack, &block, panels, 4 * block.depth * kernels->panel_columns);
+            launch_part(kernels->multiply, &block, strips, kernels->strip_rows * block.depth * block.columns);
+        }
+}
+
+/* All products of a batch, whose operands lie strides (in bytes) apart. */
+typedef struct {
+    const MatrixKernels *kernels;
+    MatrixProduct first;
+    int ndim;
+    int64_t shape[CT_MAX_DIMS], a_strides[CT_MAX_DIMS], b_strides[CT_MAX_DIMS], c_bytes;
+} Batch;
+
+static MatrixProduct product_at(const Batch *batch, int64_t i) {
+    MatrixProduct product = batch->first;
+    product.c += i * batch->c_bytes;
+    for (int d = batch->ndim - 1; d >= 0; d--) {
+        product.a += i % batch->shape[d] * batch->a_strides[d];
+        product.b += i % batch->shape[d] * batch->b_strides[d];
+        i /= batch->shape[d];
+    }
+    return product;
+}
+
+/* Small products are cut over all rows of the batch. */
+static int64_t multiply_rows(const void *arguments, int64_t begin, int64_t end) {
+    const Batch *batch = arguments;
+    const int64_t rows = batch->first.rows;
+    while (begin < end) {
+        int64_t row = begin % rows, stop = smaller(row + (end - begin), rows);
+        MatrixProduct product = product_at(batch, begin / rows);
+        batch->kernels->rows(&product, row, stop);
+        begin += stop - row;
+    }
+    return -1;
+}
+
+static bool multiply(const Batch *batch, int64_t batches, int64_t size) {
+    const MatrixProduct *first = &batch->first;
+    int64_t row_work = first->columns * (first->depth ? first->depth : 1);
+    if (!batch->kernels->pack || first->depth == 0 || first->rows * row_work <= SMALL) {
+        tensor_launch(multiply_rows, batch, sizeof *batch, batches * first->rows, GRAIN / row_work);
+        return true;
+    }
+    int64_t panel = batch->kernels->panel_columns;
+    int64_t columns = (smaller(first->columns, MATRIX_COLUMNS) + panel - 1) / panel * panel;
+    size_t bytes = (size_t)(smaller(first->depth, MATRIX_DEPTH) * columns * size);
+    char *panels = tensor_alloc(bytes);
+    if (!panels) return false;
+    for (int64_t i = 0; i < batches; i++) {
+        MatrixProduct product = product_at(batch, i);
+        product.panels = panels;
+        multiply_blocks(batch->kernels, &product, size);
+    }
+    tensor_free(panels, bytes);
+    return true;
+}
+
+static bool check_operands(const ct_tensor *a, const ct_tensor *b) {
+    if (a->ndim == 0 || b->ndim == 0) {
+        tensor_error(CT_ERR_SHAPE, "operands of shapes %s and %s; expected 1 or more dims each", tensor_shape_of(a),
+                     tensor_shape_of(b));
+        return false;
+    }
+    int64_t inner = b->ndim == 1 ? b->shape[0] : b->shape[b->ndim - 2];
+    if (a->shape[a->ndim - 1] == inner) return true;
+    tensor_error(CT_ERR_SHAPE, "shapes %s and %s: the last size of the first, %lld, must equal %s of the second, %lld",
+                 tensor_shape_of(a), tensor_shape_of(b), (long long)a->shape[a->ndim - 1],
+                 b->ndim == 1 ? "the size" : "the last but one", (long long)inner);
+    return false;
+}
+
+/* The dtype of the product, and the one that computes it. */
+static bool product_dtypes(ct_tensor *a, ct_tensor *b, ct_dtype *dtype, ct_dtype *compute) {
+    *dtype = tensor_promote_dtypes((ct_dtype)a->dtype, (ct_dtype)b->dtype);
+    *compute = *dtype == CT_F64 ? CT_F64 : tensor_is_floating(*dtype) ? CT_F32 : CT_I64;
+    if (*dtype != CT_BOOL) return true;
+    tensor_error(CT_ERR_DTYPE, "both operands are bool; convert one to a number");
+    return false;
+}
+
+/* a [.., n, k] · b [.., k, m], both of one dtype that computes. */
+static ct_tensor *batched(ct_tensor *a, ct_tensor *b) {
+    CT_SCOPED;
+    Shape shape;
+    if (!tensor_broadcast(a->shape, a->ndim - 2, b->shape, b->ndim - 2, &shape)) return NULL;
+    int64_t n = a->shape[a->ndim - 2], k = a->shape[a->ndim - 1], m = b->shape[b->ndim - 1], batches = 1;
+    for (int d = 0; d < shape.ndim; d++) batches *= shape.sizes[d];
+    int batch_dims = shape.ndim;
+    shape.sizes[shape.ndim++] = n;
+    shape.sizes[shape.ndim++] = m;
+    if (!tensor_check_shape((ct_dtype)a->dtype, shape.sizes, shape.ndim)) return NULL;
+    ct_tensor *c = tensor_new((ct_dtype)a->dtype, shape.sizes, shape.ndim);
+    if (!c || c->numel == 0) return ct_scope_keep(c);
+
+    int type = a->dtype == CT_F64 ? COMPUTE_F64 : a->dtype == CT_F32 ? COMPUTE_F32 : COMPUTE_I64;
+    int64_t size = (int64_t)ct_dtype_size((ct_dtype)a->dtype), strides[CT_MAX_DIMS];
+    Batch batch = {.kernels = &tensor_kernels->matmul[type], .ndim = batch_dims, .c_bytes = n * m * size,
+                   .first = {.a = a->data, .b = b->data, .c = c->data, .rows = n, .columns = m, .depth = k,
+                             .a_row = a->strides[a->ndim - 2], .a_column = a->strides[a->ndim - 1],
+                             .b_row = b->strides[b->ndim - 2], .b_column = b->strides[b->ndim - 1], .c_row = m}};
+    memcpy(batch.shape, shape.sizes, sizeof batch.shape);
+    for (int side = 0; side < 2; side++) {
+        ct_tensor outer = *(side ? b : a); /* its batch dims alone */
+        outer.ndim = (uint8_t)(outer.ndim - 2);
+        tensor_broadcast_strides(&outer, shape.sizes, batch_dims, strides);
+        for (int d = 0; d < batch_dims; d++) (side ? batch.b_strides : batch.a_strides)[d] = strides[d] * size;
+    }
+    return multiply(&batch, batches, size) ? ct_scope_keep(c) : NULL;
+}
+
+/* The result without the dims that 1-D operands were given. */
+static ct_tensor *without_added(ct_tensor *c, bool row_added, bool column_added) {
+    int64_t shape[CT_MAX_DIMS];
+    int ndim = 0;
+    for (int d = 0; d < c->ndim; d++)
+        if (!(row_added && d == c->ndim - 2) && !(column_added && d == c->ndim - 1)) shape[ndim++] = c->shape[d];
+    return tensor_reshape(c, shape, ndim);
+}
+
+ct_tensor *tensor_matmul(ct_tensor *a, ct_tensor *b) {
+    CT_SCOPED;
+    ct_dtype dtype, compute;
+    if (!check_operands(a, b) || !product_dtypes(a, b, &dtype, &compute)) return NULL;
+    bool row_added = a->ndim == 1, column_added = b->ndim == 1;
+    a = tensor_as(a, compute);
+    b = tensor_as(b, compute);
+    if (a && row_added) a = tensor_unsqueeze(a, 0);
+    if (b && column_added) b = tensor_unsqueeze(b, 1);
+    ct_tensor *c = a && b ? batched(a, b) : NULL;
+    c = c ? tensor_as(c, dtype) : NULL;
+    if (c && (row_added || column_added)) {
+        c = without_added(c, row_added, column_added);
+        c = c ? tensor_to(c, dtype) : NULL;
+    }
+    return ct_scope_keep(c);
+}
+
+ct_tensor *tensor_linear(ct_tensor *x, ct_tensor *weight, ct_tensor *bias) {
+    CT_SCOPED;
+    if (x->ndim < 1 || weight->ndim != 2 || x->shape[x->ndim - 1] != weight->shape[1] ||
+        (bias && (bias->ndim != 1 || bias->shape[0] != weight->shape[0]))) {
+        tensor_error(CT_ERR_SHAPE, "x %s, weight %s, bias %s; expected (..., in), (out, in), (out,)",
+                     tensor_shape_of(x), tensor_shape_of(weight), bias ? tensor_shape_of(bias) : "NULL");
+        return NULL;
+    }
+    ct_tensor *transposed = tensor_transpose(weight, 0, 1);
+    ct_tensor *y = transposed ? tensor_matmul(x, transposed) : NULL;
+    if (y && bias) y = tensor_add(y, bias);
+    return ct_scope_keep(y);
+}

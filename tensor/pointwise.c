@@ -1,0 +1,251 @@
+/* Elementwise functions: broadcasting, promotion, and one walker that goes over any strides and hands innermost rows
+ * to a kernel. */
+#include "internal/parallel.h"
+#include "internal/plain.h"
+#include "scope.h"
+#include <math.h>
+#include <string.h>
+
+enum { GRAIN = 1 << 15 };
+
+/* One walk: the shape, merged as far as all operands allow, and each operand's start and steps (in elements). */
+typedef struct {
+    RowKernel *row;
+    int ndim, n;
+    int64_t shape[CT_MAX_DIMS];
+    char *data[MAX_OPERANDS];
+    int64_t size[MAX_OPERANDS]; /* bytes of an element */
+    int64_t step[CT_MAX_DIMS][MAX_OPERANDS];
+    double p[ROW_PARAMETERS];
+} Walk;
+
+static int64_t walk(const void *arguments, int64_t begin, int64_t end) {
+    const Walk *w = arguments;
+    const int last = w->ndim - 1;
+    const int64_t row = w->shape[last];
+    int64_t index[CT_MAX_DIMS], rest = begin;
+    char *data[MAX_OPERANDS];
+    for (int i = 0; i < w->n; i++) data[i] = w->data[i];
+    for (int d = last; d >= 0; d--) {
+        index[d] = rest % w->shape[d];
+        rest /= w->shape[d];
+        for (int i = 0; i < w->n; i++) data[i] += index[d] * w->step[d][i] * w->size[i];
+    }
+    while (begin < end) {
+        int64_t length = row - index[last];
+        if (length > end - begin) length = end - begin;
+        w->row(data, w->step[last], length, w->p);
+        begin += length;
+        if (begin >= end) break;
+        for (int i = 0; i < w->n; i++) data[i] -= index[last] * w->step[last][i] * w->size[i];
+        index[last] = 0;
+        for (int d = last - 1; d >= 0; d--) {
+            if (++index[d] < w->shape[d]) {
+                for (int i = 0; i < w->n; i++) data[i] += w->step[d][i] * w->size[i];
+                break;
+            }
+            for (int i = 0; i < w->n; i++) data[i] -= (w->shape[d] - 1) * w->step[d][i] * w->size[i];
+            index[d] = 0;
+        }
+    }
+    return -1;
+}
+
+static bool merges(const Walk *w, int outer, int inner) {
+    for (int i = 0; i < w->n; i++)
+        if (w->step[outer][i] != w->step[inner][i] * w->shape[inner]) return false;
+    return true;
+}
+
+/* Drops dims of size 1 and joins neighbours that every operand walks as one. */
+static void merge_dims(Walk *w) {
+    int kept = 0;
+    for (int d = 0; d < w->ndim; d++) {
+        if (w->shape[d] == 1) continue;
+        w->shape[kept] = w->shape[d];
+        memmove(w->step[kept], w->step[d], sizeof w->step[d]);
+        if (kept > 0 && merges(w, kept - 1, kept)) {
+            w->shape[kept - 1] *= w->shape[kept];
+            memmove(w->step[kept - 1], w->step[kept], sizeof w->step[kept]);
+        } else {
+            kept++;
+        }
+    }
+    if (kept == 0) {
+        w->shape[0] = 1;
+        for (int i = 0; i < w->n; i++) w->step[0][i] = 1;
+        kept = 1;
+    }
+    w->ndim = kept;
+}
+
+/* Walks over x[0]'s shape, to which the others broadcast. */
+static void run_rows(RowKernel *row, ct_tensor *const *x, int n, const double *p, int parameters) {
+    const ct_tensor *result = x[0];
+    if (result->numel == 0) return;
+    Walk w = {.row = row, .ndim = result->ndim, .n = n};
+    memcpy(w.shape, result->shape, sizeof w.shape);
+    if (parameters) memcpy(w.p, p, (size_t)parameters * sizeof *p);
+    for (int i = 0; i < n; i++) {
+        int64_t strides[CT_MAX_DIMS];
+        w.data[i] = x[i]->data;
+        w.size[i] = (int64_t)ct_dtype_size((ct_dtype)x[i]->dtype);
+        tensor_broadcast_strides(x[i], result->shape, result->ndim, strides);
+        for (int d = 0; d < w.ndim; d++) w.step[d][i] = strides[d];
+    }
+    merge_dims(&w);
+    tensor_launch(walk, &w, sizeof w, result->numel, GRAIN);
+}
+
+static int compute_type(ct_dtype dtype) {
+    return dtype == CT_F64 ? COMPUTE_F64 : tensor_is_floating(dtype) ? COMPUTE_F32 : COMPUTE_I64;
+}
+
+static const ct_dtype compute_dtypes[] = {[COMPUTE_F32] = CT_F32, [COMPUTE_F64] = CT_F64, [COMPUTE_I64] = CT_I64};
+
+static bool broadcast_all(ct_tensor *const *x, int n, Shape *shape) {
+    *shape = (Shape){.ndim = x[0]->ndim};
+    memcpy(shape->sizes, x[0]->shape, sizeof shape->sizes);
+    for (int i = 1; i < n; i++) {
+        Shape joined;
+        if (!tensor_broadcast(shape->sizes, shape->ndim, x[i]->shape, x[i]->ndim, &joined)) return false;
+        *shape = joined;
+    }
+    return true;
+}
+
+/* rows applied to x, computed in the type for `dtype`; the kernel's result is of `stored`, or of the type that computes
+ * and then converted to dtype, if stored is negative. The first `masks` operands are BOOL and stay. */
+static ct_tensor *elementwise(const Rows *rows, ct_tensor *const *x, int n, int masks, ct_dtype dtype, int stored,
+                              const double *p, int parameters) {
+    CT_SCOPED;
+    Shape shape;
+    int type = compute_type(dtype);
+    ct_dtype compute = compute_dtypes[type];
+    ct_tensor *operands[MAX_OPERANDS];
+    if (!broadcast_all(x, n, &shape)) return NULL;
+    for (int i = 0; i < n; i++) {
+        operands[i + 1] = i < masks ? x[i] : tensor_as(x[i], compute);
+        if (!operands[i + 1]) return NULL;
+    }
+    if (!tensor_check_shape(dtype, shape.sizes, shape.ndim)) return NULL;
+    operands[0] = tensor_new(stored < 0 ? compute : (ct_dtype)stored, shape.sizes, shape.ndim);
+    if (!operands[0]) return NULL;
+    run_rows(rows->of[type], operands, n + 1, p, parameters);
+    return ct_scope_keep(stored < 0 ? tensor_as(operands[0], dtype) : operands[0]);
+}
+
+static ct_tensor *unary(const Rows *rows, ct_tensor *x, ct_dtype dtype, int stored, const double *p) {
+    return elementwise(rows, &x, 1, 0, dtype, stored, p, p ? 3 : 0);
+}
+
+static ct_tensor *binary(const Rows *rows, ct_tensor *a, ct_tensor *b, bool floating, int stored) {
+    ct_tensor *x[] = {a, b};
+    ct_dtype dtype = tensor_result_dtype(x, 2);
+    return elementwise(rows, x, 2, 0, floating ? tensor_floating_dtype(dtype) : dtype, stored, NULL, 0);
+}
+
+#define UNARY(name, ...)                                                                            \
+    ct_tensor *tensor_##name(ct_tensor *x, const double *p) {                                       \
+        return unary(&tensor_kernels->name, x, tensor_floating_dtype((ct_dtype)x->dtype), -1, p);   \
+    }
+#define UNARY_ANY(name, ...)                                                       \
+    ct_tensor *tensor_##name(ct_tensor *x, const double *p) {                      \
+        return unary(&tensor_kernels->name, x, (ct_dtype)x->dtype, -1, p);         \
+    }
+#define PREDICATE(name, ...)                                                                             \
+    ct_tensor *tensor_##name(ct_tensor *x, const double *p) {                                            \
+        return unary(&tensor_kernels->name, x, tensor_floating_dtype((ct_dtype)x->dtype), CT_BOOL, p);   \
+    }
+#define BINARY(name, ...)                                          \
+    ct_tensor *tensor_##name(ct_tensor *a, ct_tensor *b) {         \
+        return binary(&tensor_kernels->name, a, b, true, -1);      \
+    }
+#define BINARY_ANY(name, ...)                                      \
+    ct_tensor *tensor_##name(ct_tensor *a, ct_tensor *b) {         \
+        return binary(&tensor_kernels->name, a, b, false, -1);     \
+    }
+#define COMPARE(name, ...)                                         \
+    ct_tensor *tensor_##name(ct_tensor *a, ct_tensor *b) {         \
+        return binary(&tensor_kernels->name, a, b, false, CT_BOOL); \
+    }
+#include "kernels/list.h"
+
+ct_tensor *tensor_where(ct_tensor *condition, ct_tensor *a, ct_tensor *b) {
+    if (condition->dtype != CT_BOOL) {
+        tensor_error(CT_ERR_DTYPE, "the condition is %s; expected bool", ct_dtype_name((ct_dtype)condition->dtype));
+        return NULL;
+    }
+    ct_tensor *x[] = {condition, a, b};
+    return elementwise(&tensor_kernels->where, x, 3, 1, tensor_result_dtype(x + 1, 2), -1, NULL, 0);
+}
+
+/* The scalar as a tensor of the dtype in which x then computes. */
+static ct_tensor *scalar_beside(ct_tensor *x, double value) {
+    return tensor_full(tensor_scalar_dtype(x, value), NULL, 0, value);
+}
+
+ct_tensor *tensor_with_scalar(Binary *function, ct_tensor *x, double value) {
+    CT_SCOPED;
+    ct_tensor *scalar = scalar_beside(x, value);
+    return scalar ? ct_scope_keep(function(x, scalar)) : NULL;
+}
+
+ct_tensor *tensor_scalar_with(Binary *function, double value, ct_tensor *x) {
+    CT_SCOPED;
+    ct_tensor *scalar = scalar_beside(x, value);
+    return scalar ? ct_scope_keep(function(scalar, x)) : NULL;
+}
+
+void tensor_rows_in_place(RowKernel *row, ct_tensor *const *x, int n, const double *p) {
+    run_rows(row, x, n, p, ROW_PARAMETERS);
+}
+
+/* ---- copies ---- */
+
+ct_status tensor_copy_into(ct_tensor *dst, ct_tensor *src) {
+    Shape shape;
+    if (!tensor_broadcast(dst->shape, dst->ndim, src->shape, src->ndim, &shape)) return ct_error();
+    if (shape.ndim != dst->ndim || memcmp(shape.sizes, dst->shape, (size_t)dst->ndim * sizeof(int64_t)) != 0)
+        return tensor_error(CT_ERR_SHAPE, "shape %s does not broadcast to %s", tensor_shape_of(src), tensor_shape_of(dst));
+    run_rows(tensor_kernels->convert[dst->dtype][src->dtype], (ct_tensor *[]){dst, src}, 2, NULL, 0);
+    return CT_OK;
+}
+
+ct_tensor *tensor_to(ct_tensor *x, ct_dtype dtype) {
+    if (!tensor_check_dtype(dtype)) return NULL;
+    ct_tensor *copy = tensor_new(dtype, x->shape, x->ndim);
+    if (copy) tensor_copy_into(copy, x);
+    return copy;
+}
+
+ct_tensor *tensor_as(ct_tensor *x, ct_dtype dtype) {
+    return x->dtype == dtype ? x : tensor_to(x, dtype);
+}
+
+ct_tensor *tensor_clone(ct_tensor *x) {
+    ct_tensor *copy = tensor_new((ct_dtype)x->dtype, x->shape, x->ndim);
+    if (!copy) return NULL;
+    if (tensor_is_dense(x)) memcpy(copy->strides, x->strides, sizeof x->strides);
+    tensor_copy_into(copy, x);
+    return copy;
+}
+
+ct_tensor *tensor_contiguous(ct_tensor *x) {
+    return tensor_is_contiguous(x) ? x : tensor_to(x, (ct_dtype)x->dtype);
+}
+
+void tensor_fill(ct_tensor *x, double value) {
+    char number[8];
+    const int64_t one = 1;
+    tensor_kernels->convert[x->dtype][CT_F64]((char *[]){number, (char *)&value}, (int64_t[]){one, one}, 1, NULL);
+    ct_tensor scalar = {.dtype = x->dtype, .numel = 1, .data = number};
+    run_rows(tensor_kernels->convert[x->dtype][x->dtype], (ct_tensor *[]){x, &scalar}, 2, NULL, 0);
+}
+
+ct_tensor *tensor_full(ct_dtype dtype, const int64_t *shape, int ndim, double value) {
+    if (!tensor_check_shape(dtype, shape, ndim)) return NULL;
+    ct_tensor *x = tensor_new(dtype, shape, ndim);
+    if (x) tensor_fill(x, value);
+    return x;
+}

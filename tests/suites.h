@@ -1,0 +1,20 @@
+/* The suites of the one runner: a suite lies in test_NAME.c. */
+#ifndef TESTS_SUITES_H
+#define TESTS_SUITES_H
+
+#include <check.h>
+
+Suite *core_suite(void);
+Suite *format_suite(void);
+Suite *io_suite(void);
+Suite *optable_suite(void);
+Suite *autograd_suite(void);
+Suite *losses_suite(void);
+Suite *views_suite(void);
+Suite *nn_suite(void);
+Suite *optim_suite(void);
+Suite *badinput_suite(void);
+Suite *golden_suite(void);
+Suite *memory_suite(void);
+
+#endif
