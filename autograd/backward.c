@@ -8,6 +8,7 @@
 typedef struct {
     Node *node;
     ct_tensor *gradient; /* a handle: what has come in so far */
+    bool own;            /* it is a sum that this walk made */
     bool needed;         /* whether one of the wanted nodes lies behind it */
     bool wanted;         /* its gradient is asked for */
 } Slot;
@@ -17,6 +18,7 @@ typedef struct {
     int32_t *table, *heap, *order;
     int64_t count, capacity, heap_count, order_count;
     bool create, retain;
+    bool chosen; /* only what lies before wanted nodes is needed */
 } Walk;
 
 /* ---- the table ---- */
@@ -45,7 +47,7 @@ static void free_walk(Walk *w) {
 
 /* Makes room for twice as many nodes. */
 static bool grow(Walk *w) {
-    size_t n = w->capacity ? 2 * (size_t)w->capacity : 64, old = (size_t)w->capacity;
+    size_t n = w->capacity ? 2 * (size_t)w->capacity : 256, old = (size_t)w->capacity;
     Walk larger = *w;
     larger.capacity = (int64_t)n;
     larger.slots = tensor_alloc(n * sizeof *w->slots);
@@ -236,11 +238,31 @@ static ct_tensor *fit(const Walk *w, const Op *op, ct_tensor *g, const Node *inp
     return g;
 }
 
+/* Adds src to dst, element by element. */
+static void add_in_place(ct_tensor *dst, ct_tensor *src) {
+    RowKernel *row = tensor_kernels->add.of[dst->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32];
+    tensor_rows_in_place(row, (ct_tensor *[]){dst, dst, src}, 3, (double[ROW_PARAMETERS]){0});
+    tensor_bump(dst);
+}
+
+/* Whether nobody else sees x, so that it may be written over. */
+static bool is_private(const ct_tensor *x) {
+    return atomic_load_explicit(&x->handles, memory_order_acquire) == 1 &&
+           atomic_load_explicit(&x->users, memory_order_acquire) == 1 && x->owner == x && !x->borrowed;
+}
+
+/* Adds to what has come in for a node; in place once that is a sum of our own. */
 static bool accumulate(const Walk *w, Slot *slot, ct_tensor *g) {
-    if (slot->gradient) {
-        g = w->create ? ct_add(slot->gradient, g) : tensor_add(slot->gradient, g);
+    ct_tensor *held = slot->gradient;
+    if (held && slot->own && is_private(held) && (g->dtype == CT_F32 || g->dtype == CT_F64)) {
+        add_in_place(held, g);
+        return true;
+    }
+    if (held) {
+        g = w->create ? ct_add(held, g) : tensor_add(held, g);
         if (!g) return false;
-        tensor_release(slot->gradient);
+        tensor_release(held);
+        slot->own = !w->create;
     }
     tensor_retain(g);
     slot->gradient = g;
@@ -265,7 +287,7 @@ static bool run_rules(const Walk *w, Node *node, ct_tensor *g) {
     for (int i = 0; i < node->n && done; i++) {
         Node *input = node->inputs[i];
         Slot *slot = input ? &w->slots[*find(w, input)] : NULL;
-        if (!slot || !slot->needed) continue;
+        if (!slot || (w->chosen && !slot->needed)) continue;
         ct_tensor *gradient = op->vjp(&call, g, i);
         gradient = gradient ? fit(w, op, gradient, input, i) : NULL;
         done = gradient && accumulate(w, slot, gradient);
@@ -274,15 +296,20 @@ static bool run_rules(const Walk *w, Node *node, ct_tensor *g) {
     return done;
 }
 
+/* Whether an input's gradient is needed. */
+static bool leads_on(const Walk *w, const Node *node) {
+    if (!w->chosen) return true;
+    for (int i = 0; i < node->n; i++)
+        if (node->inputs[i] && w->slots[*find(w, node->inputs[i])].needed) return true;
+    return false;
+}
+
 static bool run(Walk *w) {
     for (int64_t i = 0; i < w->order_count; i++) {
         Slot *slot = &w->slots[w->order[i]];
-        if (!slot->node->op || !slot->needed || !slot->gradient) continue;
+        if (!slot->node->op || !slot->gradient) continue;
         CT_SCOPED;
-        bool has_inputs_needed = false;
-        for (int j = 0; j < slot->node->n && !has_inputs_needed; j++)
-            has_inputs_needed = slot->node->inputs[j] && w->slots[*find(w, slot->node->inputs[j])].needed;
-        if (has_inputs_needed && !run_rules(w, slot->node, slot->gradient)) return false;
+        if (leads_on(w, slot->node) && !run_rules(w, slot->node, slot->gradient)) return false;
         if (slot->wanted) continue;
         tensor_release(slot->gradient);
         slot->gradient = NULL;
@@ -301,8 +328,7 @@ static ct_tensor *own_gradient(const Walk *w, const Slot *slot) {
     memcpy(layout.strides, leaf->leaf.strides, sizeof layout.strides);
     if (!tensor_is_dense(&layout)) tensor_row_major(layout.shape, layout.ndim, layout.strides);
     bool laid_out = memcmp(layout.strides, g->strides, (size_t)g->ndim * sizeof *g->strides) == 0;
-    bool sole = atomic_load(&g->handles) == 1 && atomic_load(&g->users) == 1 && g->owner == g && !g->free_data;
-    if (laid_out && sole) {
+    if (laid_out && is_private(g)) {
         tensor_retain(g);
         return g;
     }
@@ -333,13 +359,6 @@ static ct_tensor *joined(const Walk *w, ct_tensor *held, ct_tensor *g) {
     ct_tensor *sum = w->create ? ct_add(held, g) : tensor_add(held, g);
     if (sum) tensor_retain(sum);
     return sum;
-}
-
-/* Adds src to dst, element by element. */
-static void add_in_place(ct_tensor *dst, ct_tensor *src) {
-    RowKernel *row = tensor_kernels->add.of[dst->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32];
-    tensor_rows_in_place(row, (ct_tensor *[]){dst, dst, src}, 3, (double[ROW_PARAMETERS]){0});
-    tensor_bump(dst);
 }
 
 /* Gives the leaf its new gradient, or adds it to the one it has. Nothing here can fail. */
@@ -447,9 +466,7 @@ ct_status ct_backward_with(ct_tensor *y, ct_tensor *dy, unsigned flags) {
     Walk w = new_walk(flags);
     bool off = autograd_off;
     autograd_off = !w.create;
-    bool done = add_root(&w, y, dy) && discover(&w);
-    for (int64_t i = 0; i < w.count; i++) w.slots[i].needed = true;
-    done = done && run(&w) && commit_leaves(&w);
+    bool done = add_root(&w, y, dy) && discover(&w) && run(&w) && commit_leaves(&w);
     free_walk(&w);
     autograd_off = off;
     return done ? CT_OK : ct_error();
@@ -486,6 +503,7 @@ ct_status ct_gradients(ct_tensor *const *ys, int n_ys, ct_tensor *const *xs, int
     if (!check_flags(flags, CT_RETAIN_GRAPH | CT_CREATE_GRAPH | CT_ALLOW_UNUSED)) return ct_error();
     ct_scope scope = ct_scope_begin();
     Walk w = new_walk(flags);
+    w.chosen = true;
     bool off = autograd_off;
     autograd_off = !w.create;
     bool done = scope.mark && find_gradients(&w, ys, n_ys, xs, n_xs, dys, flags);

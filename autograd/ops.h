@@ -374,7 +374,8 @@ CT_API ct_tensor *ct_cosine_embedding_loss(ct_tensor *a, ct_tensor *b, ct_tensor
 CT_API ct_tensor *ct_triplet_margin_loss(ct_tensor *anchor, ct_tensor *positive, ct_tensor *negative, double margin, double p, ct_reduction reduction);
 /** exp(x) - y x, or x - y log(x + eps); full adds Stirling's approximation of log y! where y > 1. */
 CT_API ct_tensor *ct_poisson_nll_loss(ct_tensor *x, ct_tensor *y, bool log_input, bool full, double eps, ct_reduction reduction);
-/** (log v + (x - y)²/v)/2 with v = max(var, eps); full adds log(2π)/2. var broadcasts to x. */
+/** (log v + (x - y)²/v)/2 with v = max(var, eps); full adds log(2π)/2. var has one number for each element of x, or
+ * for each row (x's shape without its last dim, or with 1 there), or broadcasts to x. */
 CT_API ct_tensor *ct_gaussian_nll_loss(ct_tensor *x, ct_tensor *y, ct_tensor *var, bool full, double eps, ct_reduction reduction);
 
 CT_END_DECLS

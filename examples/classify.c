@@ -92,7 +92,7 @@ static void repeat_over_epochs(ct_module *model, ct_tensor *x, ct_tensor *y, con
         progress_epoch(&progress, epoch, total / (double)rows);
     }
     const double seconds = progress_seconds(&progress);
-    printf("trained   %d epochs in %.2f s: %.0f examples per second\n", settings->epochs, seconds,
+    printf("trained   %d epochs in %.3g s: %.0f examples per second\n", settings->epochs, seconds,
            (double)rows * settings->epochs / seconds);
     ct_optim_free(adam);
 }
@@ -117,7 +117,7 @@ static Sizes saved_sizes(const char *path) {
 
 static void describe(const BinaryTable *table, const Split *split, const Settings *settings) {
     const double ones = ct_item(ct_sum(table->y)), rows = (double)ct_numel(table->y);
-    printf("data      %s: %.0f rows, %lld features; %s %.0f, %s %.0f\n",
+    printf("data      %s: %.0f rows, %lld features; classes %s (%.0f) and %s (%.0f)\n",
            settings->data ? settings->data : "two moons", rows, (long long)ct_size(table->x, 1),
            table->names[0], rows - ones, table->names[1], ones);
     printf("split     %lld rows to train on, %lld held out (seed %d)\n", (long long)ct_numel(split->train),

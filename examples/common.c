@@ -176,7 +176,7 @@ static void draw_bar(Progress *progress, int epoch, double loss) {
     progress->shown = now();
     const int done = (int)((int64_t)WIDTH * epoch / progress->epochs);
     const int left = (int)(progress_seconds(progress) / epoch * (progress->epochs - epoch) + 0.5);
-    fprintf(stderr, "\r[%.*s%.*s] epoch %d/%d  loss %.4f  ETA %d:%02d \033[K%s", done, full, WIDTH - done,
+    fprintf(stderr, "\r[%.*s%.*s] epoch %d/%d  loss %.4g  ETA %d:%02d \033[K%s", done, full, WIDTH - done,
             empty, epoch, progress->epochs, loss, left / 60, left % 60, last ? "\n" : "");
 }
 
@@ -185,7 +185,7 @@ void progress_epoch(Progress *progress, int epoch, double loss) {
     if (progress->terminal)
         draw_bar(progress, epoch, loss);
     else if (epoch % tenth == 0 || epoch == progress->epochs)
-        fprintf(stderr, "epoch %*d/%d  loss %.4f\n", snprintf(NULL, 0, "%d", progress->epochs), epoch,
+        fprintf(stderr, "epoch %*d/%d  loss %.4g\n", snprintf(NULL, 0, "%d", progress->epochs), epoch,
                 progress->epochs, loss);
 }
 
@@ -239,7 +239,7 @@ BinaryTable read_binary_table(const char *path) {
     if (features < 1) fail("%s: one column; there should be features, then the class", path);
     if (ct_size(all, 0) < 1) fail("%s: no rows", path);
     if (classes != 0 && classes != 2)
-        fail("%s: the last column holds %d classes; this program tells two apart", path, classes);
+        fail("%s: classes in the last column: %d; this program tells two apart", path, classes);
     ct_tensor *column = ct_narrow(all, 1, features, 1);
     const double one = classes ? name_words(words, table.names) : name_numbers(path, column, table.names);
     free(words[0]);

@@ -3,7 +3,6 @@
 #include "common.h"
 
 #include <math.h>
-#include <string.h>
 
 typedef struct {
     int count, epochs, batch, seed, threads;
@@ -64,7 +63,7 @@ static Digits draw_digits(int64_t count) {
     ct_tensor *clean = ct_empty(CT_F32, CT_DIMS(count, SIDE, SIDE));
     for (int64_t i = 0; i < count; i++)
         draw((int)ct_data_i64(labels)[i], ct_data_f32(random) + 5 * i, ct_data_f32(clean) + SIDE * SIDE * i);
-    ct_tensor *noise = ct_mul_scalar(ct_randn_like(clean), 0.15);
+    ct_tensor *noise = ct_mul_scalar(ct_randn_like(clean), 0.1);
     return (Digits){ct_scope_keep(ct_clamp(ct_add(clean, noise), 0, 1)), ct_scope_keep(labels)};
 }
 
@@ -127,7 +126,7 @@ static void train(ct_module *model, const Digits *digits, const Settings *settin
         progress_epoch(&progress, epoch, total / (double)count);
     }
     const double seconds = progress_seconds(&progress);
-    printf("trained   %d epochs in %.2f s: %.0f examples per second\n\n", settings->epochs, seconds,
+    printf("trained   %d epochs in %.3g s: %.0f examples per second\n\n", settings->epochs, seconds,
            (double)count * settings->epochs / seconds);
     ct_optim_free(adam);
 }
@@ -162,21 +161,19 @@ static void show(const Digits *digits, ct_tensor *guesses, const int64_t numbers
     printf("\n\n");
 }
 
-/* Shows the first two digits that were read right and the first that was not, as far as there are such. */
+/* The first digit from \p start on that was read right, or was not; start itself if there is none. */
+static int64_t find(ct_tensor *right, bool wanted, int64_t start) {
+    for (int64_t i = start; i < ct_numel(right); i++)
+        if ((ct_get(right, CT_DIMS(i)) > 0) == wanted) return i;
+    return start;
+}
+
+/* Two digits that were read right and one that was not, as far as there are such. */
 static void show_some(const Digits *digits, ct_tensor *guesses) {
     CT_SCOPED;
-    const bool *right = ct_data(ct_eq(digits->labels, guesses));
-    int64_t numbers[SHOWN] = {0, 1, 2};
-    int rights = 0, wrongs = 0;
-    for (int64_t i = 0; i < ct_numel(guesses); i++) {
-        if (!right[i] && wrongs == 0)
-            numbers[SHOWN - 1 - wrongs++] = i;
-        else if (right[i] && rights < SHOWN - 1)
-            numbers[rights++] = i;
-        else if (right[i] && rights < SHOWN && wrongs == 0)
-            numbers[rights++] = i;
-    }
-    show(digits, guesses, numbers);
+    ct_tensor *right = ct_eq(digits->labels, guesses);
+    const int64_t first = find(right, true, 0), second = find(right, true, ct_numel(right) / 2);
+    show(digits, guesses, (int64_t[SHOWN]){first, second, find(right, false, 0)});
 }
 
 static void print_worst_pair(ct_tensor *counts) {
@@ -197,13 +194,13 @@ static int evaluate(ct_module *model, const Digits *held_out) {
     ct_train(model, false);
     ct_tensor *guesses = ct_argmax(ct_forward(model, held_out->images), 1, false);
     ct_tensor *counts = confusion(held_out->labels, guesses, 10);
-    if (ct_numel(guesses) >= SHOWN) show_some(held_out, guesses);
+    if (ct_numel(guesses) > 1) show_some(held_out, guesses);
     print_worst_pair(counts);
     return print_accuracy(counts);
 }
 
 static Settings read_settings(int argc, char **argv) {
-    Settings settings = {.epochs = 10, .batch = 32, .seed = 1, .lr = 0.001, .hidden = {{128}, 1}};
+    Settings settings = {.epochs = 15, .batch = 32, .seed = 1, .lr = 0.001, .hidden = {{256}, 1}};
     const Option options[] = {
         {"images", OPTION_FILE, &settings.images, 0, "images in MNIST's format; else it draws its own"},
         {"labels", OPTION_FILE, &settings.labels, 0, "their labels"},

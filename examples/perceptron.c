@@ -3,6 +3,8 @@
  * can. */
 #include "common.h"
 
+#include <math.h>
+
 /* The unit fires where weight · x + bias > 0: on one side of a line. */
 typedef struct {
     ct_tensor *weight; /* [2] */
@@ -63,6 +65,7 @@ static void draw(ct_tensor *answers, ct_tensor *targets) {
         }
         printf("|\n");
     }
+    printf("\n");
 }
 
 /* Returns how many of the four answers are wrong. */
@@ -72,8 +75,8 @@ static int threshold_unit(const char *name, ct_tensor *points, ct_tensor *target
     const int took = learn(&unit, points, targets, rounds);
     const int wrong = count_mistakes(fires(&unit, points), targets);
     const double a = ct_get(unit.weight, CT_DIMS(0)), b = ct_get(unit.weight, CT_DIMS(1));
-    printf("%s  %d rounds, %d of 4 right; fires where %g a %+g b > %g\n", name, took, 4 - wrong, a, b,
-           0 - ct_item(unit.bias));
+    printf("%s  %d rounds, %d of 4 right; fires where %g a %c %g b > %g\n", name, took, 4 - wrong, a,
+           b < 0 ? '-' : '+', fabs(b), 0 - ct_item(unit.bias));
     draw(fires(&unit, picture_points()), targets);
     return wrong;
 }
@@ -123,7 +126,7 @@ int main(int argc, char **argv) {
     wrong += threshold_unit("OR ", points, or_table, rounds);
     threshold_unit("XOR", points, xor_table, rounds);
     printf(
-        "\nNo line has both ones on one side and both zeros on the other. A hidden layer draws several:\n\n");
+        "No line has both ones on one side and both zeros on the other; a hidden layer draws several.\n\n");
     wrong += hidden_layer(points, xor_table, hidden, steps);
     if (wrong > 0) fail("it did not learn: %d answers are wrong", wrong);
     return 0;

@@ -37,11 +37,9 @@ static void train(const Plane *plane, const Rows *rows, int batch_size, const Se
     const int64_t count = ct_size(rows->x, 0);
     const ct_params parameters = {(ct_tensor *[]){plane->weight, plane->bias}, NULL, 2};
     ct_optim *sgd = ct_optim_sgd(parameters, settings->lr, NULL);
-    Progress progress = progress_begin(settings->epochs);
-    for (int epoch = 1; epoch <= settings->epochs; epoch++) {
+    for (int epoch = 0; epoch < settings->epochs; epoch++) {
         CT_SCOPED;
         ct_tensor *order = ct_randperm(count);
-        double total = 0;
         for (int64_t start = 0; start < count; start += batch_size) {
             CT_SCOPED;
             ct_tensor *batch = ct_slice(order, 0, start, start + batch_size, 1);
@@ -50,9 +48,7 @@ static void train(const Plane *plane, const Rows *rows, int batch_size, const Se
             ct_optim_zero_grad(sgd);
             ct_backward(loss);
             ct_optim_step(sgd);
-            total += ct_item(loss);
         }
-        progress_epoch(&progress, epoch, total / (double)count);
     }
     ct_optim_free(sgd);
 }
@@ -80,7 +76,7 @@ static bool fit_line(const char *how, int batch, const Rows *rows, const Setting
     const Plane plane = new_plane(1);
     train(&plane, rows, batch, settings);
     const double slope = ct_item(plane.weight), intercept = ct_item(plane.bias);
-    printf("  %-22s y = %.3f x %+.3f, error %.3f\n", how, slope, intercept,
+    printf("  %-22s y = %.3f x %c %.3f, error %.3f\n", how, slope, intercept < 0 ? '-' : '+', fabs(intercept),
            error_of(predict(&plane, rows->x), rows->y));
     return fabs(slope - true_slope) < 0.1 && fabs(intercept - true_intercept) < 0.1;
 }
@@ -153,7 +149,7 @@ int main(int argc, char **argv) {
     snprintf(batches, sizeof batches, "mini-batches of %d", settings.batch);
 
     const Rows line = noisy_line(200);
-    printf("200 points of y = %g x %+g, with noise of 0.1\n", true_slope, true_intercept);
+    printf("200 points of y = %g x - %g, with noise of 0.1\n", true_slope, -true_intercept);
     bool learned = fit_line("one row at a time", 1, &line, &settings);
     learned &= fit_line(batches, settings.batch, &line, &settings);
     if (settings.data) {

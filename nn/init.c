@@ -1,5 +1,6 @@
 /* Initialisers: fill a tensor in place, unrecorded. */
 #include "internal.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -66,7 +67,7 @@ static bool fans(const ct_tensor *x, double *fan_in, double *fan_out) {
     return true;
 }
 
-/* x of a given standard deviation; of nothing, there is nothing to fill. */
+/* Fills x to a standard deviation; where there is nothing to fill it may be infinite. */
 static ct_tensor *spread(ct_tensor *x, double std, bool normal) {
     CT_NO_GRAD;
     if (ct_numel(x) == 0) return x;
@@ -76,7 +77,11 @@ static ct_tensor *spread(ct_tensor *x, double std, bool normal) {
 static ct_tensor *xavier(ct_tensor *x, double gain, bool normal) {
     double fan_in, fan_out;
     if (!fans(x, &fan_in, &fan_out)) return NULL;
-    return spread(x, fabs(gain) * sqrt(2 / (fan_in + fan_out)), normal);
+    if (!(gain >= 0 && isfinite(gain))) {
+        tensor_error(CT_ERR_VALUE, "gain is %g; expected a finite number, 0 or more", gain);
+        return NULL;
+    }
+    return spread(x, gain * sqrt(2 / (fan_in + fan_out)), normal);
 }
 
 ct_tensor *ct_init_xavier_uniform_(ct_tensor *x, double gain) {
@@ -89,33 +94,40 @@ ct_tensor *ct_init_xavier_normal_(ct_tensor *x, double gain) {
     return xavier(x, gain, true);
 }
 
-/* torch.nn.init.calculate_gain; NaN with an error for a name that it does not know. */
-static double gain_of(const char *nonlinearity, double a) {
+/* torch.nn.init.calculate_gain; false with an error for a name that it does not know. */
+static bool find_gain(const char *nonlinearity, double a, double *gain) {
     static const struct {
         const char *name;
         double gain;
     } gains[] = {{"linear", 1},           {"conv1d", 1},           {"conv2d", 1},           {"conv3d", 1},
                  {"conv_transpose1d", 1}, {"conv_transpose2d", 1}, {"conv_transpose3d", 1}, {"sigmoid", 1},
                  {"tanh", 5.0 / 3},       {"selu", 0.75},          {"relu", 1.41421356237309504880}};
-    if (strcmp(nonlinearity, "leaky_relu") == 0) return sqrt(2 / (1 + a * a));
-    for (size_t i = 0; i < sizeof gains / sizeof gains[0]; i++)
-        if (strcmp(gains[i].name, nonlinearity) == 0) return gains[i].gain;
-    tensor_error(CT_ERR_VALUE, "the nonlinearity \"%.60s\" is not known; expected relu, leaky_relu, tanh, sigmoid, selu, "
-                 "linear or a convolution", nonlinearity);
-    return NAN;
+    if (strcmp(nonlinearity, "leaky_relu") == 0) {
+        *gain = sqrt(2 / (1 + a * a));
+        if (isfinite(a)) return true;
+        tensor_error(CT_ERR_VALUE, "a, the slope of leaky_relu, is %g; expected a finite number", a);
+        return false;
+    }
+    for (size_t i = 0; i < sizeof gains / sizeof gains[0]; i++) {
+        if (strcmp(gains[i].name, nonlinearity) != 0) continue;
+        *gain = gains[i].gain;
+        return true;
+    }
+    tensor_error(CT_ERR_VALUE, "the nonlinearity \"%.60s\" is not known; expected relu, leaky_relu, tanh, "
+                 "sigmoid, selu, linear, or conv or conv_transpose with 1d, 2d or 3d", nonlinearity);
+    return false;
 }
 
 static ct_tensor *kaiming(ct_tensor *x, double a, const char *mode, const char *nonlinearity, bool normal) {
-    double fan_in, fan_out;
-    if (!fans(x, &fan_in, &fan_out) || !tensor_given(mode, "mode") || !tensor_given(nonlinearity, "nonlinearity"))
-        return NULL;
+    double fan_in, fan_out, gain;
+    if (!fans(x, &fan_in, &fan_out) || !tensor_given(mode, "mode")) return NULL;
+    if (!tensor_given(nonlinearity, "nonlinearity")) return NULL;
     bool in = strcmp(mode, "fan_in") == 0;
     if (!in && strcmp(mode, "fan_out") != 0) {
-        tensor_error(CT_ERR_VALUE, "mode \"%.60s\"; expected fan_in or fan_out", mode);
+        tensor_error(CT_ERR_VALUE, "mode is \"%.60s\"; expected fan_in or fan_out", mode);
         return NULL;
     }
-    double gain = gain_of(nonlinearity, a);
-    return isnan(gain) ? NULL : spread(x, gain / sqrt(in ? fan_in : fan_out), normal);
+    return find_gain(nonlinearity, a, &gain) ? spread(x, gain / sqrt(in ? fan_in : fan_out), normal) : NULL;
 }
 
 ct_tensor *ct_init_kaiming_uniform_(ct_tensor *x, double a, const char *mode, const char *nonlinearity) {
@@ -130,20 +142,16 @@ ct_tensor *ct_init_kaiming_normal_(ct_tensor *x, double a, const char *mode, con
 
 /* ---- orthogonal ---- */
 
-/* Takes from row i what it has of the rows before it, twice (once leaves rounding errors), and gives it length 1. */
-static void orthonormalise(double *rows, int64_t n, int64_t length) {
-    for (int64_t i = 0; i < n; i++) {
-        double *row = rows + i * length, size = 0;
-        for (int pass = 0; pass < 2; pass++)
-            for (int64_t j = 0; j < i; j++) {
-                const double *other = rows + j * length;
-                double dot = 0;
-                for (int64_t k = 0; k < length; k++) dot += row[k] * other[k];
-                for (int64_t k = 0; k < length; k++) row[k] -= dot * other[k];
-            }
-        for (int64_t k = 0; k < length; k++) size += row[k] * row[k];
-        for (int64_t k = 0; k < length; k++) row[k] /= sqrt(size);
+/* Takes from each row what it has of the rows before it, twice (once leaves rounding errors), and gives it
+ * length 1: the Q of a QR decomposition whose R has a positive diagonal. */
+static bool orthonormalise(ct_tensor *rows) {
+    for (int64_t i = 0; i < ct_size(rows, 0); i++) {
+        CT_SCOPED;
+        ct_tensor *row = ct_select(rows, 0, i), *before = ct_narrow(rows, 0, 0, i);
+        for (int pass = 0; pass < 2; pass++) ct_sub_(row, ct_matmul(ct_matmul(before, row), before));
+        if (!ct_div_(row, ct_norm(row, 2))) return false;
     }
+    return true;
 }
 
 ct_tensor *ct_init_orthogonal_(ct_tensor *x, double gain) {
@@ -152,21 +160,24 @@ ct_tensor *ct_init_orthogonal_(ct_tensor *x, double gain) {
     CT_SCOPED;
     double fan_in, fan_out;
     if (!fans(x, &fan_in, &fan_out)) return NULL;
+    if (!isfinite(gain)) {
+        tensor_error(CT_ERR_VALUE, "gain is %g; expected a finite number", gain);
+        return NULL;
+    }
     if (ct_numel(x) == 0) return x;
     int64_t n = ct_size(x, 0), length = ct_numel(x) / n;
     bool wide = n <= length; /* else the columns are orthonormal */
-    ct_tensor *q = wide ? ct_randn(CT_F64, CT_DIMS(n, length)) : ct_randn(CT_F64, CT_DIMS(length, n));
-    if (!q) return NULL;
-    orthonormalise(ct_data_f64(q), wide ? n : length, wide ? length : n);
-    ct_tensor *value = ct_mul_scalar(wide ? q : ct_t(q), gain);
-    return ct_copy_(x, ct_reshape(value, ct_shape(x), ct_ndim(x)));
+    ct_tensor *q = ct_randn(CT_F64, CT_DIMS(wide ? n : length, wide ? length : n));
+    if (!q || !orthonormalise(q)) return NULL;
+    return ct_copy_(x, ct_reshape(ct_mul_scalar(wide ? q : ct_t(q), gain), ct_shape(x), ct_ndim(x)));
 }
 
 /* ---- truncated normal ---- */
 
-/* P(z < t) for a standard normal z. */
-static double cumulative(double t) {
-    return 0.5 * erfc(-t / sqrt(2));
+/* 2 P(z < t) - 1 for a standard normal z, kept where its inverse is finite. */
+static double centred_probability(double t) {
+    const double largest = 1 - DBL_EPSILON / 2;
+    return fmin(fmax(erf(t / sqrt(2)), -largest), largest);
 }
 
 /* Uniform numbers between the bounds' probabilities, through the normal's inverse cumulative function. */
@@ -175,11 +186,12 @@ ct_tensor *ct_init_trunc_normal_(ct_tensor *x, double mean, double std, double l
     CT_NO_GRAD;
     CT_SCOPED;
     if (!floating(x)) return NULL;
-    if (!(std > 0) || !(lo < hi)) {
-        tensor_error(CT_ERR_VALUE, "std %g, bounds %g and %g; expected a positive std and rising bounds", std, lo, hi);
+    if (!(std > 0 && isfinite(std) && isfinite(mean) && lo <= hi)) {
+        tensor_error(CT_ERR_VALUE, "mean %g, std %g, bounds %g and %g; expected a finite mean, a finite std above "
+                     "0, and bounds in their order", mean, std, lo, hi);
         return NULL;
     }
-    double from = 2 * cumulative((lo - mean) / std) - 1, to = 2 * cumulative((hi - mean) / std) - 1;
+    double from = centred_probability((lo - mean) / std), to = centred_probability((hi - mean) / std);
     ct_tensor *p = ct_uniform_(ct_empty(CT_F64, ct_shape(x), ct_ndim(x)), from, to);
     ct_tensor *z = ct_add_scalar(ct_mul_scalar(ct_erfinv(p), std * sqrt(2)), mean);
     return ct_copy_(x, ct_clamp(z, lo, hi));

@@ -3,51 +3,48 @@
 #include <math.h>
 #include <string.h>
 
-/* The shortest decimal text that reads back as the number ("0.01", "1.0"), with a point in every locale. */
-static const char *number_text(double value, char *text, size_t size) {
-    if (!isfinite(value)) {
-        snprintf(text, size, "%s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
-        return text;
-    }
-    for (int digits = 1; digits <= 17; digits++) {
-        double back;
-        snprintf(text, size, "%.*g", digits, value);
-        if (sscanf(text, "%lf", &back) == 1 && back == value) break;
-    }
-    for (char *c = text; *c; c++)
-        if (!strchr("0123456789+-e", *c)) *c = '.';
-    return text;
+/* Whether so many decimals, written as 'f' or 'e', read back as the value. */
+static bool is_exact(Number *number, double value, int decimals, char conversion) {
+    double back;
+    int length = tensor_print_number(number->text, value, decimals, conversion);
+    return tensor_parse_number(number->text, (size_t)length, false, &back) && back == value;
 }
 
-bool nn_describe_numbers(ct_module *module, const char *format, double a, double b) {
-    char first[40], second[40];
-    return nn_describe(module, format, number_text(a, first, sizeof first), number_text(b, second, sizeof second));
+Number nn_number(double value, bool point) {
+    Number number;
+    bool scientific = value != 0 && !(fabs(value) >= 1e-4 && fabs(value) < 1e16);
+    for (int decimals = 0; decimals < 21; decimals++)
+        if (is_exact(&number, value, decimals, scientific ? 'e' : 'f')) break;
+    if (point && !scientific && !strchr(number.text, '.')) strcat(number.text, ".0");
+    return number;
 }
 
-static void indent(FILE *file, int depth) {
-    fprintf(file, "%*s", 2 * depth, "");
+static void start_line(FILE *file, int depth) {
+    fprintf(file, "\n%*s", 2 * depth, "");
 }
 
 static void print_tree(const ct_module *module, FILE *file, int depth) {
-    bool has_children = false;
-    fprintf(file, "%s(%s", module->type, module->details ? module->details : "");
+    int children = 0;
+    for (int i = 0; i < module->count; i++) children += module->parts[i].child != NULL;
+    fprintf(file, "%s(", module->type);
+    if (module->details) {
+        if (children > 0) start_line(file, depth + 1);
+        fputs(module->details, file);
+    }
     for (int i = 0; i < module->count; i++) {
         const Part *part = &module->parts[i];
         if (!part->child) continue;
-        if (!has_children) fprintf(file, "\n");
-        has_children = true;
-        indent(file, depth + 1);
+        start_line(file, depth + 1);
         fprintf(file, "(%s): ", part->name);
         print_tree(part->child, file, depth + 1);
-        fprintf(file, "\n");
     }
-    if (has_children) indent(file, depth);
-    fprintf(file, ")");
+    if (children > 0) start_line(file, depth);
+    fputs(")", file);
 }
 
 void ct_module_print(const ct_module *module, FILE *file) {
     FUNCTION("ct_module_print");
     if (!tensor_given(module, "module") || !tensor_given(file, "file")) return;
     print_tree(module, file, 0);
-    fprintf(file, "\n");
+    fputs("\n", file);
 }

@@ -7,15 +7,15 @@ static int states(const void *options) {
     return ((const ct_adam_options *)options)->amsgrad ? 3 : 2;
 }
 
-/* The means start at 0: dividing by 1 - βᵗ undoes that bias. The numbers stand in the order that the kernel reads them:
- * tensor/kernels/optimizers.h. */
+/* The means start at 0: dividing by 1 - βᵗ undoes that bias. The numbers stand in the order that the kernel
+ * reads them: tensor/kernels/optimizers.h. */
 static void update(const void *options, double lr, int64_t step, ct_tensor *const *x) {
     const ct_adam_options *o = options;
-    const double step_size = lr / (1 - pow(o->beta1, (double)step)), root = sqrt(1 - pow(o->beta2, (double)step));
-    const double p[ROW_PARAMETERS] = {step_size, o->beta1, o->beta2, o->eps,
-                                      o->weight_decay, root, o->maximize ? -1 : 1};
-    const Rows *rows = o->amsgrad ? &tensor_kernels->adam_amsgrad : &tensor_kernels->adam;
-    tensor_rows_in_place(rows->of[x[0]->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32], x, 2 + states(options), p);
+    const double step_size = lr / (1 - pow(o->beta1, (double)step));
+    const double root = sqrt(1 - pow(o->beta2, (double)step));
+    const double p[ROW_PARAMETERS] = {step_size,           o->beta1, o->beta2, o->eps, o->weight_decay, root,
+                                      o->maximize ? -1 : 1};
+    optim_pass(o->amsgrad ? &tensor_kernels->adam_amsgrad : &tensor_kernels->adam, x, 2 + states(options), p);
 }
 
 static const OptimKind adam = {
@@ -31,6 +31,7 @@ ct_optim *ct_optim_adam(ct_params parameters, double lr, const ct_adam_options *
     FUNCTION("ct_optim_adam");
     const ct_adam_options defaults = CT_ADAM_DEFAULTS, *o = options ? options : &defaults;
     if (!is_decay(o->beta1, "beta1") || !is_decay(o->beta2, "beta2")) return NULL;
-    if (!optim_not_negative(o->eps, "eps") || !optim_not_negative(o->weight_decay, "weight_decay")) return NULL;
+    if (!optim_not_negative(o->eps, "eps") || !optim_not_negative(o->weight_decay, "weight_decay"))
+        return NULL;
     return optim_new(&adam, o, parameters, lr);
 }

@@ -15,7 +15,7 @@ typedef struct {
     size_t options_bytes;
     /* How many tensors of state a parameter has: of its shape, zero before its first step. */
     int (*states)(const void *options);
-    /* One step in place: x is the parameter, its gradient and its state; step is 1 the first time. Cannot fail. */
+    /* One step in place: x is the parameter, its gradient and its state; step is 1 the first time. */
     void (*update)(const void *options, double lr, int64_t step, ct_tensor *const *x);
 } OptimKind;
 
@@ -41,6 +41,8 @@ struct ct_optim {
 
 /* An optimiser of one group; options are copied. NULL with an error. */
 ct_optim *optim_new(const OptimKind *kind, const void *options, ct_params parameters, double lr);
+/* Runs one pass over n tensors, the parameter first, in its dtype. */
+void optim_pass(const Rows *rows, ct_tensor *const *x, int n, const double *p);
 /* Whether an option is finite and at least 0. */
 bool optim_not_negative(double value, const char *name);
 

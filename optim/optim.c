@@ -10,6 +10,10 @@ bool optim_not_negative(double value, const char *name) {
     return false;
 }
 
+void optim_pass(const Rows *rows, ct_tensor *const *x, int n, const double *p) {
+    tensor_rows_in_place(rows->of[x[0]->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32], x, n, p);
+}
+
 /* ---- making one ---- */
 
 static bool is_parameter(const ct_params *list, int i) {
@@ -21,10 +25,11 @@ static bool is_parameter(const ct_params *list, int i) {
         tensor_error(CT_ERR_DTYPE, "parameter %d (%s) is %s; expected a floating dtype", i, name,
                      ct_dtype_name((ct_dtype)x->dtype));
     } else if (!ct_is_leaf(x)) {
-        tensor_error(CT_ERR_AUTOGRAD, "parameter %d (%s) was computed by an operation; only leaves are optimised", i,
-                     name);
+        tensor_error(CT_ERR_AUTOGRAD,
+                     "parameter %d (%s) was computed by an operation; only leaves are optimised", i, name);
     } else if (tensor_overlaps_itself(x)) {
-        tensor_error(CT_ERR_VALUE, "several elements of parameter %d (%s, shape %s) share one place: clone it first", i,
+        tensor_error(CT_ERR_VALUE,
+                     "several elements of parameter %d (%s, shape %s) share one place: clone it first", i,
                      name, tensor_shape_of(x));
     } else {
         return true;
@@ -34,7 +39,8 @@ static bool is_parameter(const ct_params *list, int i) {
 
 static bool are_parameters(const ct_params *list) {
     if (list->count <= 0) {
-        if (!ct_error()) tensor_error(CT_ERR_VALUE, "there are %d parameters; expected at least 1", list->count);
+        if (!ct_error())
+            tensor_error(CT_ERR_VALUE, "there are %d parameters; expected at least 1", list->count);
         return false;
     }
     if (!tensor_given(list->items, "parameters.items")) return false;

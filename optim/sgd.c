@@ -10,9 +10,9 @@ static int states(const void *options) {
 static void update(const void *options, double lr, int64_t step, ct_tensor *const *x) {
     const ct_sgd_options *o = options;
     const double keep = step == 1 ? 1 : 1 - o->dampening;
-    const double p[ROW_PARAMETERS] = {lr, o->momentum, keep, o->weight_decay, o->nesterov, o->maximize ? -1 : 1};
-    const Rows *rows = &tensor_kernels->sgd;
-    tensor_rows_in_place(rows->of[x[0]->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32], x, 2 + states(options), p);
+    const double p[ROW_PARAMETERS] = {lr,          o->momentum,         keep, o->weight_decay,
+                                      o->nesterov, o->maximize ? -1 : 1};
+    optim_pass(&tensor_kernels->sgd, x, 2 + states(options), p);
 }
 
 static const OptimKind sgd = {
@@ -28,7 +28,8 @@ ct_optim *ct_optim_sgd(ct_params parameters, double lr, const ct_sgd_options *op
         return NULL;
     }
     if (o->nesterov && (o->momentum == 0 || o->dampening != 0)) {
-        tensor_error(CT_ERR_VALUE, "nesterov with momentum %g and dampening %g; it needs a momentum above 0 and no dampening",
+        tensor_error(CT_ERR_VALUE,
+                     "nesterov with momentum %g and dampening %g; it needs a momentum and no dampening",
                      o->momentum, o->dampening);
         return NULL;
     }

@@ -149,7 +149,7 @@ ct_tensor *ct_from_blob(ct_dtype dtype, void *data, const int64_t *shape, int nd
     if (!empty && !tensor_given(data, "data")) return NULL;
     ct_tensor *x = tensor_new(dtype, &none, 1); /* a header, whose storage is then the caller's */
     if (!x) return NULL;
-    int64_t size = (int64_t)ct_dtype_size(dtype);
+    int64_t size = tensor_dtype_size(dtype);
     x->ndim = (uint8_t)ndim;
     x->numel = tensor_row_major(shape, ndim, x->strides);
     for (int d = 0; d < ndim; d++) {

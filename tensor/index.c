@@ -44,7 +44,8 @@ bool tensor_check_indices(ct_tensor *index, int64_t size, int64_t except, const 
         rest /= flat->shape[d];
     }
     tensor_error(CT_ERR_INDEX, "%s %lld at %s is out of range for size %lld: expected 0 to %lld", what,
-                 (long long)value, tensor_shape_text(place, flat->ndim), (long long)size, (long long)size - 1);
+                 (long long)value, tensor_shape_text(place, flat->ndim), (long long)size,
+                 (long long)size - 1);
     return false;
 }
 
@@ -86,7 +87,7 @@ static int64_t read_all(const void *arguments, int64_t begin, int64_t end) {
     return -1;
 }
 
-/* The indexed dim is walked in its order for each piece of the others, so sums come out the same for every cut. */
+/* The indexed dim is walked in its order for each piece of the others: sums do not depend on the cut. */
 static int64_t add_all(const void *arguments, int64_t begin, int64_t end) {
     const Walk *w = arguments;
     for (int64_t i = 0; i < w->length; i++)
@@ -104,7 +105,7 @@ static void append_dim(Walk *w, int64_t size, const int64_t *step) {
     memcpy(w->step[w->ndim - 1], step, sizeof w->step[0]);
 }
 
-/* All tensors have dims; index and other have one shape. The indexed dim is walked too, or left to the kernel. */
+/* All have dims; index and other have one shape. The indexed dim is walked too, or left to the kernel. */
 static Walk plan(Row *row, ct_tensor *table, int dim, const ct_tensor *index, ct_tensor *other, bool whole) {
     Walk w = {.row = row, .data = {table->data, index->data, other->data}, .stride = table->strides[dim]};
     for (int d = 0; d < index->ndim; d++) {
@@ -127,31 +128,36 @@ typedef uint16_t __attribute__((may_alias)) Bits2;
 typedef uint32_t __attribute__((may_alias)) Bits4;
 typedef uint64_t __attribute__((may_alias)) Bits8;
 
-#define READ_ROW(name, type)                                                                   \
-    static void name(const Walk *w, const int64_t *at, int64_t n) {                            \
-        const int64_t *index = (const int64_t *)w->data[INDEX] + at[INDEX];                    \
-        const type *table = (const type *)w->data[TABLE] + at[TABLE];                          \
-        type *other = (type *)w->data[OTHER] + at[OTHER];                                      \
-        const int64_t *step = w->step[w->ndim - 1], stride = w->stride;                        \
-        if (step[INDEX] == 0 && step[TABLE] == 1 && step[OTHER] == 1)                          \
-            memcpy(other, table + *index * stride, (size_t)n * sizeof *other);                 \
-        else                                                                                   \
-            for (int64_t i = 0; i < n; i++)                                                    \
-                other[i * step[OTHER]] = table[i * step[TABLE] + index[i * step[INDEX]] * stride]; \
+#define READ_ROW(name, type)                                                                                 \
+    static void name(const Walk *w, const int64_t *at, int64_t n) {                                          \
+        const int64_t *index = (const int64_t *)w->data[INDEX] + at[INDEX];                                  \
+        const type *table = (const type *)w->data[TABLE] + at[TABLE];                                        \
+        type *other = (type *)w->data[OTHER] + at[OTHER];                                                    \
+        const int64_t *step = w->step[w->ndim - 1], stride = w->stride;                                      \
+        if (step[INDEX] == 0 && step[TABLE] == 1 && step[OTHER] == 1)                                        \
+            memcpy(other, table + *index * stride, (size_t)n * sizeof *other);                               \
+        else                                                                                                 \
+            for (int64_t i = 0; i < n; i++)                                                                  \
+                other[i * step[OTHER]] = table[i * step[TABLE] + index[i * step[INDEX]] * stride];           \
     }
 READ_ROW(read_1, Bits1)
 READ_ROW(read_2, Bits2)
 READ_ROW(read_4, Bits4)
 READ_ROW(read_8, Bits8)
 
-#define ADD_ROW(name, type)                                                                    \
-    static void name(const Walk *w, const int64_t *at, int64_t n) {                            \
-        const int64_t *index = (const int64_t *)w->data[INDEX] + at[INDEX];                    \
-        type *table = (type *)w->data[TABLE] + at[TABLE];                                      \
-        const type *other = (const type *)w->data[OTHER] + at[OTHER];                          \
-        const int64_t *step = w->step[w->ndim - 1], stride = w->stride;                        \
-        for (int64_t i = 0; i < n; i++)                                                        \
-            table[i * step[TABLE] + index[i * step[INDEX]] * stride] += other[i * step[OTHER]]; \
+#define ADD_ROW(name, type)                                                                                  \
+    static void name(const Walk *w, const int64_t *at, int64_t n) {                                          \
+        const int64_t *index = (const int64_t *)w->data[INDEX] + at[INDEX];                                  \
+        type *table = (type *)w->data[TABLE] + at[TABLE];                                                    \
+        const type *other = (const type *)w->data[OTHER] + at[OTHER];                                        \
+        const int64_t *step = w->step[w->ndim - 1], stride = w->stride;                                      \
+        if (step[INDEX] == 0 && step[TABLE] == 1 && step[OTHER] == 1) {                                      \
+            table += *index * stride;                                                                        \
+            for (int64_t i = 0; i < n; i++) table[i] += other[i];                                            \
+        } else {                                                                                             \
+            for (int64_t i = 0; i < n; i++)                                                                  \
+                table[i * step[TABLE] + index[i * step[INDEX]] * stride] += other[i * step[OTHER]];          \
+        }                                                                                                    \
     }
 ADD_ROW(add_f32, float)
 ADD_ROW(add_f64, double)
@@ -207,7 +213,8 @@ ct_tensor *tensor_index_select(ct_tensor *x, int dim, ct_tensor *index) {
     memcpy(shape, x->shape, sizeof shape);
     shape[dim] = wide->numel;
     if (!tensor_check_shape((ct_dtype)x->dtype, shape, x->ndim)) return NULL;
-    ct_tensor *y = tensor_new((ct_dtype)x->dtype, shape, x->ndim), *spread_index = spread(wide, shape, x->ndim, dim);
+    ct_tensor *y = tensor_new((ct_dtype)x->dtype, shape, x->ndim),
+              *spread_index = spread(wide, shape, x->ndim, dim);
     if (!y || !spread_index || !read_at(x, dim, spread_index, y)) return NULL;
     return ct_scope_keep(y);
 }
@@ -219,11 +226,14 @@ static bool check_fits(const ct_tensor *index, const ct_tensor *other, const cha
     for (int d = 0; d < ndim && fits; d++) fits = d == but || index->shape[d] <= other->shape[d];
     if (fits) return true;
     if (but < 0)
-        tensor_error(CT_ERR_SHAPE, "the index has shape %s, %s has %s; expected as many dims and sizes no larger",
+        tensor_error(CT_ERR_SHAPE,
+                     "the index has shape %s, %s has %s; expected as many dims and sizes no larger",
                      tensor_shape_of(index), name, tensor_shape_of(other));
     else
-        tensor_error(CT_ERR_SHAPE, "the index has shape %s, %s has %s; expected as many dims and, but for dim %d, "
-                     "sizes no larger", tensor_shape_of(index), name, tensor_shape_of(other), but);
+        tensor_error(CT_ERR_SHAPE,
+                     "the index has shape %s, %s has %s; expected as many dims and, but for dim %d, "
+                     "sizes no larger",
+                     tensor_shape_of(index), name, tensor_shape_of(other), but);
     return false;
 }
 
@@ -232,14 +242,15 @@ ct_tensor *tensor_gather(ct_tensor *x, int dim, ct_tensor *index) {
     if (!check_index_dtype(index, "index") || !check_fits(index, x, "x", dim) ||
         !tensor_check_indices(index, x->ndim ? x->shape[dim] : 1, INT64_MIN, "index"))
         return NULL;
-    ct_tensor *wide = tensor_as(index, CT_I64), *y = tensor_new((ct_dtype)x->dtype, index->shape, index->ndim);
+    ct_tensor *wide = tensor_as(index, CT_I64),
+              *y = tensor_new((ct_dtype)x->dtype, index->shape, index->ndim);
     if (!wide || !y || !read_at(x, dim, wide, y)) return NULL;
     return ct_scope_keep(y);
 }
 
 /* ---- adding ---- */
 
-/* A copy of x in the type that computes, with src added at the indices, which are in range; in x's dtype again. */
+/* A copy of x with src added at the indices, which are in range; computed in the type that x's dtype has. */
 static ct_tensor *add_at(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
     CT_SCOPED;
     ct_dtype dtype = (ct_dtype)x->dtype;
@@ -284,8 +295,8 @@ ct_tensor *tensor_index_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *
 
 ct_tensor *tensor_scatter_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
     CT_SCOPED;
-    if (!check_index_dtype(index, "index") || !check_fits(index, x, "x", dim) || !check_fits(index, src, "src", -1) ||
-        !check_same_dtype(x, src) ||
+    if (!check_index_dtype(index, "index") || !check_fits(index, x, "x", dim) ||
+        !check_fits(index, src, "src", -1) || !check_same_dtype(x, src) ||
         !tensor_check_indices(index, x->ndim ? x->shape[dim] : 1, INT64_MIN, "index"))
         return NULL;
     ct_tensor *wide = tensor_as(index, CT_I64);
@@ -315,8 +326,8 @@ ct_tensor *tensor_one_hot(ct_tensor *index, int64_t classes) {
     if (!check_index_dtype(index, "index")) return NULL;
     if (classes < -1 || index->ndim == CT_MAX_DIMS) {
         tensor_error(classes < -1 ? CT_ERR_VALUE : CT_ERR_SHAPE,
-                     "%lld classes, index of shape %s; expected -1 or more, and at most %d dims", (long long)classes,
-                     tensor_shape_of(index), CT_MAX_DIMS - 1);
+                     "%lld classes, index of shape %s; expected -1 or more, and at most %d dims",
+                     (long long)classes, tensor_shape_of(index), CT_MAX_DIMS - 1);
         return NULL;
     }
     if (classes == -1 && !count_classes(index, &classes)) return NULL;
@@ -328,7 +339,8 @@ ct_tensor *tensor_one_hot(ct_tensor *index, int64_t classes) {
     one[index->ndim] = 1;
     if (!tensor_check_shape(CT_I64, shape, index->ndim + 1)) return NULL;
     ct_tensor *zeros = tensor_full(CT_I64, shape, index->ndim + 1, 0);
-    ct_tensor *ones = tensor_full(CT_I64, one, index->ndim + 1, 1), *last = tensor_unsqueeze(index, index->ndim);
+    ct_tensor *ones = tensor_full(CT_I64, one, index->ndim + 1, 1),
+              *last = tensor_unsqueeze(index, index->ndim);
     if (!zeros || !ones || !last) return NULL;
     return ct_scope_keep(index->numel ? tensor_scatter_add(zeros, index->ndim, last, ones) : zeros);
 }

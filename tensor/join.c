@@ -29,8 +29,9 @@ ct_tensor *tensor_cat(ct_tensor *const *xs, int n, int dim) {
         bool agrees = xs[i]->ndim == first->ndim;
         for (int d = 0; d < first->ndim && agrees; d++) agrees = d == dim || xs[i]->shape[d] == shape[d];
         if (!agrees) {
-            tensor_error(CT_ERR_SHAPE, "tensor %d has shape %s, the first %s; all sizes but those of dim %d must agree",
-                         i, tensor_shape_of(xs[i]), tensor_shape_of(first), dim);
+            tensor_error(CT_ERR_SHAPE,
+                         "tensor %d has shape %s, the first %s; all sizes but those of dim %d must agree", i,
+                         tensor_shape_of(xs[i]), tensor_shape_of(first), dim);
             return NULL;
         }
         if (__builtin_add_overflow(shape[dim], xs[i]->shape[dim], &shape[dim])) shape[dim] = INT64_MAX;

@@ -137,7 +137,7 @@ static ct_tensor *batched(ct_tensor *a, ct_tensor *b) {
     if (!c || c->numel == 0) return ct_scope_keep(c);
 
     int type = a->dtype == CT_F64 ? COMPUTE_F64 : a->dtype == CT_F32 ? COMPUTE_F32 : COMPUTE_I64;
-    int64_t size = (int64_t)ct_dtype_size((ct_dtype)a->dtype), strides[CT_MAX_DIMS];
+    int64_t size = tensor_dtype_size((ct_dtype)a->dtype), strides[CT_MAX_DIMS];
     Batch batch = {.kernels = &tensor_kernels->matmul[type], .ndim = batch_dims, .c_bytes = n * m * size,
                    .first = {.a = a->data, .b = b->data, .c = c->data, .rows = n, .columns = m, .depth = k,
                              .a_row = a->strides[a->ndim - 2], .a_column = a->strides[a->ndim - 1],

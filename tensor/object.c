@@ -34,7 +34,7 @@ static void set_geometry(ct_tensor *x, const int64_t *shape, const int64_t *stri
 ct_tensor *tensor_new(ct_dtype dtype, const int64_t *shape, int ndim) {
     int64_t strides[CT_MAX_DIMS];
     int64_t numel = tensor_row_major(shape, ndim, strides);
-    size_t bytes = (size_t)numel * ct_dtype_size(dtype);
+    size_t bytes = (size_t)(numel * tensor_dtype_size(dtype));
     bool beside = bytes <= BESIDE_BYTES;
     ct_tensor *x = new_header(dtype, beside ? bytes : 0);
     if (!x) return NULL;

@@ -163,6 +163,7 @@ static void run_shared(Job *job) {
 int64_t tensor_launch(Kernel *kernel, const void *arguments, size_t bytes, int64_t range, int64_t grain) {
     (void)bytes; /* what a recorder of launches copies */
     if (range <= 0) return -1;
+    if (LIKELY(range <= grain)) return kernel(arguments, 0, range);
     if (grain < 1) grain = 1;
     Job job = {kernel, arguments, range, grain, (range + grain - 1) / grain, 0, -1};
     int threads = ct_num_threads();

@@ -24,7 +24,7 @@ static int64_t walk(const void *arguments, int64_t begin, int64_t end) {
     const int last = w->ndim - 1;
     const int64_t row = w->shape[last];
     int64_t index[CT_MAX_DIMS], rest = begin;
-    char *data[MAX_OPERANDS];
+    char *data[MAX_OPERANDS] = {NULL};
     for (int i = 0; i < w->n; i++) data[i] = w->data[i];
     for (int d = last; d >= 0; d--) {
         index[d] = rest % w->shape[d];
@@ -79,22 +79,67 @@ static void merge_dims(Walk *w) {
     w->ndim = kept;
 }
 
-/* Walks over x[0]'s shape, to which the others broadcast. */
-static void run_rows(RowKernel *row, ct_tensor *const *x, int n, const double *p, int parameters) {
-    const ct_tensor *result = x[0];
-    if (result->numel == 0) return;
-    Walk w = {.row = row, .ndim = result->ndim, .n = n};
-    memcpy(w.shape, result->shape, sizeof w.shape);
-    if (parameters) memcpy(w.p, p, (size_t)parameters * sizeof *p);
+/* Operands that lie alike: one row, cut at GRAIN. */
+typedef struct {
+    RowKernel *row;
+    int n;
+    char *data[MAX_OPERANDS];
+    int64_t size[MAX_OPERANDS];
+    double p[ROW_PARAMETERS];
+} Flat;
+
+static const int64_t ones[MAX_OPERANDS] = {1, 1, 1, 1, 1, 1};
+
+static int64_t run_flat(const void *arguments, int64_t begin, int64_t end) {
+    const Flat *f = arguments;
+    char *data[MAX_OPERANDS] = {NULL};
+    for (int i = 0; i < f->n; i++) data[i] = f->data[i] + begin * f->size[i];
+    f->row(data, ones, end - begin, f->p);
+    return -1;
+}
+
+/* Whether all are row-major and of one shape. */
+static bool lie_alike(ct_tensor *const *x, int n) {
+    for (int i = 0; i < n; i++)
+        if (!tensor_is_contiguous(x[i]) || (i > 0 && !tensor_same_shape(x[0], x[i]))) return false;
+    return true;
+}
+
+static void launch_flat(RowKernel *row, ct_tensor *const *x, int n, const double *p, int parameters) {
+    Flat f; /* what is not used stays unset: clearing it would take longer than a small row */
+    f.row = row;
+    f.n = n;
+    for (int i = 0; i < n; i++) {
+        f.data[i] = x[i]->data;
+        f.size[i] = tensor_dtype_size((ct_dtype)x[i]->dtype);
+    }
+    for (int i = 0; i < parameters; i++) f.p[i] = p[i];
+    tensor_launch(run_flat, &f, sizeof f, x[0]->numel, GRAIN);
+}
+
+static void launch_walk(RowKernel *row, ct_tensor *const *x, int n, const double *p, int parameters) {
+    Walk w;
+    w.row = row;
+    w.n = n;
+    w.ndim = x[0]->ndim;
+    memcpy(w.shape, x[0]->shape, sizeof w.shape);
+    for (int i = 0; i < parameters; i++) w.p[i] = p[i];
     for (int i = 0; i < n; i++) {
         int64_t strides[CT_MAX_DIMS];
         w.data[i] = x[i]->data;
-        w.size[i] = (int64_t)ct_dtype_size((ct_dtype)x[i]->dtype);
-        tensor_broadcast_strides(x[i], result->shape, result->ndim, strides);
+        w.size[i] = tensor_dtype_size((ct_dtype)x[i]->dtype);
+        tensor_broadcast_strides(x[i], x[0]->shape, x[0]->ndim, strides);
         for (int d = 0; d < w.ndim; d++) w.step[d][i] = strides[d];
     }
     merge_dims(&w);
-    tensor_launch(walk, &w, sizeof w, result->numel, GRAIN);
+    tensor_launch(walk, &w, sizeof w, x[0]->numel, GRAIN);
+}
+
+/* Runs a row kernel over x[0]'s shape, to which the others broadcast. */
+static void run_rows(RowKernel *row, ct_tensor *const *x, int n, const double *p, int parameters) {
+    if (x[0]->numel == 0) return;
+    if (lie_alike(x, n)) launch_flat(row, x, n, p, parameters);
+    else launch_walk(row, x, n, p, parameters);
 }
 
 static int compute_type(ct_dtype dtype) {
@@ -114,25 +159,42 @@ static bool broadcast_all(ct_tensor *const *x, int n, Shape *shape) {
     return true;
 }
 
+/* Whether all have the first one's shape, and the dtype: nothing to broadcast or to convert. */
+static bool fit_as_they_are(ct_tensor *const *x, int n, ct_dtype dtype) {
+    for (int i = 0; i < n; i++)
+        if (x[i]->dtype != dtype || (i > 0 && !tensor_same_shape(x[0], x[i]))) return false;
+    return true;
+}
+
+/* Runs rows over operands[1 … n] into a new tensor of that shape. */
+static ct_tensor *run_into_new(RowKernel *row, ct_dtype stored, const int64_t *shape, int ndim, ct_tensor **operands,
+                               int n, const double *p, int parameters) {
+    operands[0] = tensor_new(stored, shape, ndim);
+    if (operands[0]) run_rows(row, operands, n + 1, p, parameters);
+    return operands[0];
+}
+
 /* rows applied to x, computed in the type for `dtype`; the kernel's result is of `stored`, or of the type that computes
  * and then converted to dtype, if stored is negative. The first `masks` operands are BOOL and stay. */
 static ct_tensor *elementwise(const Rows *rows, ct_tensor *const *x, int n, int masks, ct_dtype dtype, int stored,
                               const double *p, int parameters) {
-    CT_SCOPED;
-    Shape shape;
     int type = compute_type(dtype);
     ct_dtype compute = compute_dtypes[type];
+    ct_dtype result = stored < 0 ? compute : (ct_dtype)stored;
     ct_tensor *operands[MAX_OPERANDS];
-    if (!broadcast_all(x, n, &shape)) return NULL;
+    if (!masks && (stored >= 0 || dtype == compute) && fit_as_they_are(x, n, compute)) {
+        for (int i = 0; i < n; i++) operands[i + 1] = x[i];
+        return run_into_new(rows->of[type], result, x[0]->shape, x[0]->ndim, operands, n, p, parameters);
+    }
+    CT_SCOPED;
+    Shape shape;
+    if (!broadcast_all(x, n, &shape) || !tensor_check_shape(dtype, shape.sizes, shape.ndim)) return NULL;
     for (int i = 0; i < n; i++) {
         operands[i + 1] = i < masks ? x[i] : tensor_as(x[i], compute);
         if (!operands[i + 1]) return NULL;
     }
-    if (!tensor_check_shape(dtype, shape.sizes, shape.ndim)) return NULL;
-    operands[0] = tensor_new(stored < 0 ? compute : (ct_dtype)stored, shape.sizes, shape.ndim);
-    if (!operands[0]) return NULL;
-    run_rows(rows->of[type], operands, n + 1, p, parameters);
-    return ct_scope_keep(stored < 0 ? tensor_as(operands[0], dtype) : operands[0]);
+    ct_tensor *y = run_into_new(rows->of[type], result, shape.sizes, shape.ndim, operands, n, p, parameters);
+    return y ? ct_scope_keep(stored < 0 ? tensor_as(y, dtype) : y) : NULL;
 }
 
 static ct_tensor *unary(const Rows *rows, ct_tensor *x, ct_dtype dtype, int stored, const double *p) {

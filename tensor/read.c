@@ -119,7 +119,7 @@ static char *element(const ct_tensor *x, const int64_t *index, int n) {
         }
         offset += i * x->strides[d];
     }
-    return x->data + offset * (int64_t)ct_dtype_size((ct_dtype)x->dtype);
+    return x->data + offset * tensor_dtype_size((ct_dtype)x->dtype);
 }
 
 double ct_get(const ct_tensor *x, const int64_t *index, int n) {

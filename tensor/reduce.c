@@ -36,6 +36,7 @@ static void store(const Reduction *r, int64_t i, const Accumulator *a) {
 
 /* The offset of the i-th place of a group of dims, in elements. */
 static int64_t offset_of(const Dims *dims, int64_t i) {
+    if (dims->ndim == 1) return i * dims->strides[0];
     int64_t offset = 0;
     for (int d = dims->ndim - 1; d >= 0; d--) {
         offset += i % dims->shape[d] * dims->strides[d];
@@ -59,6 +60,29 @@ static int64_t fold(const void *arguments, int64_t begin, int64_t end) {
         store(r, i, &a);
     }
     return -1;
+}
+
+/* Where the results lie side by side in x: whole rows are added to as many sums. */
+static int64_t fold_columns(const void *arguments, int64_t begin, int64_t end) {
+    const Reduction *r = arguments;
+    const int64_t width = r->kept.shape[r->kept.ndim - 1];
+    while (begin < end) {
+        int64_t n = width - begin % width;
+        if (n > end - begin) n = end - begin;
+        if (n > FOLD_COLUMNS) n = FOLD_COLUMNS;
+        double sums[FOLD_COLUMNS] = {0};
+        const char *start = r->data + offset_of(&r->kept, begin) * r->size;
+        for (int64_t j = 0; j < r->gone.numel; j++)
+            r->reducer->columns[r->type](sums, start + offset_of(&r->gone, j) * r->size, n);
+        for (int64_t i = 0; i < n; i++) store(r, begin + i, &(Accumulator){.f = sums[i]});
+        begin += n;
+    }
+    return -1;
+}
+
+static bool side_by_side(const Reduction *r) {
+    return r->reducer->columns[r->type] && r->kept.ndim > 0 && r->kept.strides[r->kept.ndim - 1] == 1 &&
+           r->gone.strides[r->gone.ndim - 1] != 1;
 }
 
 /* Splits x's dims into those that stay and those that go, dropping sizes of 1 and merging neighbours. */
@@ -103,10 +127,11 @@ static ct_tensor *reduce(const Reducer *reducer, ct_tensor *x, ct_dtype compute,
     ct_tensor *y = converted ? new_result(x, set, keepdim, place ? CT_I64 : compute) : NULL;
     if (!y) return NULL;
     Reduction r = {.reducer = reducer, .type = compute_type(compute), .place = place, .data = converted->data,
-                   .result = y->data, .size = (int64_t)ct_dtype_size(compute), .p = p};
+                   .result = y->data, .size = tensor_dtype_size(compute), .p = p};
     split_dims(converted, set, &r.kept, &r.gone);
     int64_t grain = GRAIN / (r.gone.numel ? r.gone.numel : 1);
-    tensor_launch(fold, &r, sizeof r, r.kept.numel, grain);
+    if (side_by_side(&r)) tensor_launch(fold_columns, &r, sizeof r, r.kept.numel, grain < 64 ? 64 : grain);
+    else tensor_launch(fold, &r, sizeof r, r.kept.numel, grain);
     return ct_scope_keep(y);
 }
 

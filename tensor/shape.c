@@ -36,7 +36,7 @@ bool tensor_check_shape(ct_dtype dtype, const int64_t *shape, int ndim) {
         return false;
     }
     if (ndim > 0 && !tensor_given(shape, "shape")) return false;
-    int64_t places = (int64_t)ct_dtype_size(dtype);
+    int64_t places = tensor_dtype_size(dtype);
     for (int d = 0; d < ndim; d++) {
         if (shape[d] < 0) {
             tensor_error(CT_ERR_SHAPE, "shape %s has a negative size in dim %d", tensor_shape_text(shape, ndim), d);
@@ -156,22 +156,17 @@ bool tensor_is_dense(const ct_tensor *x) {
 
 /* ---- dtypes ---- */
 
-static const struct {
-    const char *name;
-    size_t size;
-} dtypes[] = {
-    [CT_F32] = {"float32", 4}, [CT_F64] = {"float64", 8}, [CT_I64] = {"int64", 8},   [CT_I32] = {"int32", 4},
-    [CT_U8] = {"uint8", 1},    [CT_BOOL] = {"bool", 1},   [CT_F16] = {"float16", 2}, [CT_BF16] = {"bfloat16", 2},
-};
-
 const char *ct_dtype_name(ct_dtype dtype) {
     FUNCTION("ct_dtype_name");
-    return tensor_check_dtype(dtype) ? dtypes[dtype].name : NULL;
+    static const char *const names[] = {[CT_F32] = "float32", [CT_F64] = "float64", [CT_I64] = "int64",
+                                        [CT_I32] = "int32",   [CT_U8] = "uint8",    [CT_BOOL] = "bool",
+                                        [CT_F16] = "float16", [CT_BF16] = "bfloat16"};
+    return tensor_check_dtype(dtype) ? names[dtype] : NULL;
 }
 
 size_t ct_dtype_size(ct_dtype dtype) {
     FUNCTION("ct_dtype_size");
-    return tensor_check_dtype(dtype) ? dtypes[dtype].size : 0;
+    return tensor_check_dtype(dtype) ? (size_t)tensor_dtype_size(dtype) : 0;
 }
 
 /* 0: BOOL, 1: integers, 2: floating */
@@ -187,6 +182,7 @@ ct_dtype tensor_promote_dtypes(ct_dtype a, ct_dtype b) {
 }
 
 ct_dtype tensor_result_dtype(ct_tensor *const *x, int n) {
+    if (n == 2 && x[0]->dtype == x[1]->dtype) return (ct_dtype)x[0]->dtype;
     int dimmed = -1, scalar = -1; /* the dtypes of the operands with and without dims */
     for (int i = 0; i < n; i++) {
         int *of = x[i]->ndim ? &dimmed : &scalar;

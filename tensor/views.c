@@ -21,7 +21,8 @@ int tensor_dim_with_size(const ct_tensor *x, int dim) {
     return -1;
 }
 
-bool tensor_resolve_shape(const int64_t *from, int from_ndim, const int64_t *shape, int ndim, int64_t *resolved) {
+bool tensor_resolve_shape(const int64_t *from, int from_ndim, const int64_t *shape, int ndim,
+                          int64_t *resolved) {
     int64_t numel = 1, known = 1;
     int unknown = -1;
     bool fits = true;
@@ -29,8 +30,10 @@ bool tensor_resolve_shape(const int64_t *from, int from_ndim, const int64_t *sha
     for (int d = 0; d < from_ndim; d++) numel *= from[d];
     for (int d = 0; d < ndim; d++) {
         resolved[d] = shape[d];
-        if (shape[d] == -1 && unknown < 0) unknown = d;
-        else if (shape[d] < 0 || __builtin_mul_overflow(known, shape[d], &known)) fits = false;
+        if (shape[d] == -1 && unknown < 0)
+            unknown = d;
+        else if (shape[d] < 0 || __builtin_mul_overflow(known, shape[d], &known))
+            fits = false;
     }
     if (fits && unknown >= 0 && known == 0) {
         tensor_error(CT_ERR_SHAPE, "shape %s is ambiguous: beside a size of 0, -1 could be any size",
@@ -42,9 +45,10 @@ bool tensor_resolve_shape(const int64_t *from, int from_ndim, const int64_t *sha
         known *= resolved[unknown];
     }
     if (fits && known == numel) return tensor_check_shape(CT_F64, resolved, ndim);
-    tensor_error(CT_ERR_SHAPE, "shape %s does not hold the %lld elements of shape %s; expected sizes with that product, "
-                 "at most one of them -1", tensor_shape_text(shape, ndim), (long long)numel,
-                 tensor_shape_text(from, from_ndim));
+    tensor_error(CT_ERR_SHAPE,
+                 "shape %s does not hold the %lld elements of shape %s; expected sizes with that product, "
+                 "at most one of them -1",
+                 tensor_shape_text(shape, ndim), (long long)numel, tensor_shape_text(from, from_ndim));
     return false;
 }
 
@@ -64,7 +68,8 @@ bool tensor_expand_shape(const ct_tensor *x, const int64_t *shape, int ndim, int
             tensor_error(CT_ERR_SHAPE, "size %lld for the new dim %d in shape %s; expected 0 or more",
                          (long long)shape[d], d, tensor_shape_text(shape, ndim));
         else
-            tensor_error(CT_ERR_SHAPE, "x %s does not expand to %s: size %lld in dim %d is not 1 and not %lld",
+            tensor_error(CT_ERR_SHAPE,
+                         "x %s does not expand to %s: size %lld in dim %d is not 1 and not %lld",
                          tensor_shape_of(x), tensor_shape_text(shape, ndim), (long long)x->shape[own], d,
                          (long long)shape[d]);
         return false;
@@ -106,7 +111,8 @@ bool tensor_view_strides(const ct_tensor *x, const int64_t *shape, int ndim, int
 
 ct_tensor *tensor_reshape(ct_tensor *x, const int64_t *shape, int ndim) {
     int64_t strides[CT_MAX_DIMS];
-    if (tensor_view_strides(x, shape, ndim, strides)) return tensor_new_view(x, shape, strides, ndim, x->data);
+    if (tensor_view_strides(x, shape, ndim, strides))
+        return tensor_new_view(x, shape, strides, ndim, x->data);
     ct_tensor *copy = tensor_to(x, (ct_dtype)x->dtype);
     if (!copy) return NULL;
     copy->ndim = (uint8_t)ndim;
@@ -153,7 +159,7 @@ ct_tensor *tensor_slice(ct_tensor *x, int dim, int64_t start, int64_t length, in
     memcpy(strides, x->strides, sizeof strides);
     shape[dim] = length;
     if (length > 1) strides[dim] *= step;
-    char *data = x->data + skipped * (int64_t)ct_dtype_size((ct_dtype)x->dtype);
+    char *data = x->data + skipped * tensor_dtype_size((ct_dtype)x->dtype);
     return tensor_new_view(x, shape, strides, x->ndim, data);
 }
 
@@ -189,7 +195,7 @@ static void widen(const Geometry *geometry, int64_t *low, int64_t *high) {
 static ct_tensor *places(ct_tensor *storage, const Geometry *geometry, int64_t low) {
     int64_t skipped = is_empty(geometry) ? 0 : geometry->offset - low;
     return tensor_new_view(storage, geometry->shape, geometry->strides, (int)geometry->ndim,
-                           storage->data + skipped * (int64_t)ct_dtype_size((ct_dtype)storage->dtype));
+                           storage->data + skipped * tensor_dtype_size((ct_dtype)storage->dtype));
 }
 
 static bool add_into(ct_tensor *dst, ct_tensor *src);
@@ -287,7 +293,8 @@ ct_tensor *tensor_triangle(ct_tensor *x, int64_t diagonal, bool upper) {
     diagonal = diagonal < -rows - 1 ? -rows - 1 : diagonal > columns + 1 ? columns + 1 : diagonal;
     ct_tensor *source = tensor_contiguous(x), *y = tensor_new((ct_dtype)x->dtype, x->shape, x->ndim);
     if (!source || !y || y->numel == 0) return ct_scope_keep(source ? y : NULL);
-    Triangle t = {source->data, y->data, rows, columns, (int64_t)ct_dtype_size((ct_dtype)x->dtype), diagonal, upper};
+    Triangle t = {source->data, y->data, rows, columns, tensor_dtype_size((ct_dtype)x->dtype),
+                  diagonal,     upper};
     tensor_launch(copy_triangle, &t, sizeof t, y->numel / columns, GRAIN / columns);
     return ct_scope_keep(y);
 }

@@ -9,7 +9,8 @@ trap 'rm -rf "$scratch"' EXIT
 meson install -C "$1" --no-rebuild --quiet --destdir "$scratch/root"
 include=$(dirname "$(find "$scratch/root" -name cotangent.h)")
 
-(cd "$root" && find cotangent.h tensor autograd nn optim -maxdepth 1 -name '*.h' ! -name internal.h | sort) >"$scratch/public"
+cd "$root"
+find cotangent.h tensor autograd nn optim -maxdepth 1 -name '*.h' ! -name internal.h | sort >"$scratch/public"
 (cd "$include" && find . -name '*.h' | sed 's,^\./,,' | sort) >"$scratch/installed"
 if ! diff "$scratch/public" "$scratch/installed"; then
     echo "the public headers (<) and the installed ones (>) differ"

@@ -8,6 +8,10 @@
 
 static Suite *(*const suites[])(void) = {
     core_suite,
+    random_suite,
+    format_suite,
+    io_suite,
+    optable_suite,
     autograd_suite,
     losses_suite,
     views_suite,

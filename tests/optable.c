@@ -58,14 +58,21 @@ bool takes(const Row *row, ct_dtype dtype) {
 static double draw(const Operand *operand, int64_t i, int64_t n, uint64_t *state) {
     double unit = random_unit(state), lo = operand->lo, hi = operand->hi, value = lo + (hi - lo) * unit;
     switch (operand->kind) {
-    case AWAY: return floor(2 * value) / 2 + 0.05 + 0.4 * random_unit(state);
-    case DISTINCT: return lo + (hi - lo) * ((double)(i * 7919 % n) + 0.25 + 0.5 * unit) / (double)n;
-    case NONZERO: return fabs(value) >= 0.3 ? value : value < 0 ? value - 0.3 : value + 0.3;
-    case SIGN: return unit < 0.5 ? -1 : 1;
-    case MASK: return unit < 0.5;
+    case AWAY:
+        return floor(2 * value) / 2 + 0.05 + 0.4 * random_unit(state);
+    case DISTINCT:
+        return lo + (hi - lo) * ((double)(i * 7919 % n) + 0.25 + 0.5 * unit) / (double)n;
+    case NONZERO:
+        return fabs(value) >= 0.3 ? value : value < 0 ? value - 0.3 : value + 0.3;
+    case SIGN:
+        return unit < 0.5 ? -1 : 1;
+    case MASK:
+        return unit < 0.5;
     case GRAIN:
-    case INDEX: return floor(value);
-    default: return value;
+    case INDEX:
+        return floor(value);
+    default:
+        return value;
     }
 }
 
@@ -123,16 +130,19 @@ ct_tensor *call_row_on_copy(const Row *row, ct_tensor *const *x) {
 /* ---- other shapes ---- */
 
 static bool is_elementwise(const Row *row) {
-    return (row->f1 || row->f2 || row->fn || row->accepts) && row->loss == CT_NONE && !(row->flags & NO_RESIZE);
+    return (row->f1 || row->f2 || row->fn || row->accepts) && row->loss == CT_NONE &&
+           !(row->flags & NO_RESIZE);
 }
 
 bool resize_row(const Row *row, Row *resized, int64_t first_size) {
-    if (!is_elementwise(row)) return false;
+    int ndim = 0;
+    for (int i = 0; i < operand_count(row); i++)
+        if (row->x[i].ndim > ndim) ndim = row->x[i].ndim;
+    if (!is_elementwise(row) || ndim == 0) return false;
     *resized = *row;
     for (int i = 0; i < operand_count(row); i++)
-        if (resized->x[i].ndim == row->x[0].ndim && row->x[0].ndim > 0 && row->x[i].shape[0] != 1)
-            resized->x[i].shape[0] = first_size;
-    return row->x[0].ndim > 0;
+        if (row->x[i].ndim == ndim && row->x[i].shape[0] != 1) resized->x[i].shape[0] = first_size;
+    return true;
 }
 
 bool row_without_dims(const Row *row, Row *resized) {

@@ -1,11 +1,13 @@
-/* The table of operations: one row or more for each function of autograd/ops.h, and what every row is put through by
- * test_optable.c. A row says how to call the function, on what operands, and what a naive reference makes of them. */
+/* The table of operations: one row or more for each function of autograd/ops.h, and what every row is put
+ * through by test_optable.c. A row says how to call the function, on what operands, and what a naive
+ * reference makes of them. */
 #ifndef TESTS_OPTABLE_H
 #define TESTS_OPTABLE_H
 
 #include "support.h"
 
-/* What an operand holds: numbers between lo and hi. The first five take the row's dtype and are differentiated. */
+/* What an operand holds: numbers between lo and hi. The first five take the row's dtype and are
+ * differentiated. */
 typedef enum {
     END,
     REAL,
@@ -28,9 +30,12 @@ typedef struct {
 } Operand;
 
 #define SIZES(...) {__VA_ARGS__}, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
-#define OPERAND(kind, lo, hi, ...) {kind, lo, hi, SIZES(__VA_ARGS__)}
-#define SCALAR_OPERAND(kind, lo, hi) {kind, lo, hi, {0}, 0}
-#define END_OPERAND {END, 0, 0, {0}, 0}
+#define OPERAND(kind, lo, hi, ...)                                                                           \
+    { kind, lo, hi, SIZES(__VA_ARGS__) }
+#define SCALAR_OPERAND(kind, lo, hi)                                                                         \
+    { kind, lo, hi, {0}, 0 }
+#define END_OPERAND                                                                                          \
+    { END, 0, 0, {0}, 0 }
 
 typedef struct {
     int64_t sizes[CT_MAX_DIMS];
@@ -45,38 +50,47 @@ typedef struct {
 
 enum { MAX_ROW_OPERANDS = 4 };
 
-/* The dtypes an op takes for its differentiable operands and CONSTANTs; 0 is FLOATING. */
-enum { FLOATING = 1, INTEGRAL = 2, BOOLEAN = 4, NUMBERS = FLOATING | INTEGRAL, ANY_DTYPE = NUMBERS | BOOLEAN };
+/* The dtypes an op takes for its differentiable operands and CONSTANTs; 0 is FLOATING. Others must be
+ * refused, unless LENIENT is among them. */
+enum {
+    FLOATING = 1,
+    INTEGRAL = 2,
+    BOOLEAN = 4,
+    LENIENT = 8,
+    NUMBERS = FLOATING | INTEGRAL,
+    ANY_DTYPE = NUMBERS | BOOLEAN
+};
 
 /* The result's dtype. */
 typedef enum {
-    PROMOTED,  /* that of the operands joined */
-    FLOAT,     /* the same, but F32 for integers */
-    TRUTH,     /* BOOL */
-    PLACE,     /* I64 */
-    WIDE,      /* I64 for integers and bools, else PROMOTED */
-    FIRST,     /* that of the first operand */
-    DOUBLE,    /* F64 */
+    PROMOTED, /* that of the operands joined */
+    FLOAT,    /* the same, but F32 for integers */
+    TRUTH,    /* BOOL */
+    PLACE,    /* I64 */
+    WIDE,     /* I64 for integers and bools, else PROMOTED */
+    COUNTED,  /* I64 for bools, else PROMOTED */
+    FIRST,    /* that of the first operand */
+    DOUBLE,   /* F64 */
 } Result;
 
 enum {
-    IN_PLACE = 1,        /* changes operand 0 and returns it */
-    SHARES = 2,          /* a view of operand 0 */
-    ROW_MAJOR_ONLY = 4,  /* depends on how operand 0 lies */
-    ROUNDS = 8,          /* the order of additions may depend on the layout */
-    EXACT = 16,          /* no arithmetic: no tolerance */
-    SMOOTH_ONCE = 32,    /* no second derivative is checked */
-    NO_INFINITIES = 64,  /* infinities are not among its special values: inf·0 or inf - inf */
-    RANDOM = 128,        /* the generator is seeded before each call */
-    NO_RESIZE = 256,     /* the elementwise reference holds, but not for other shapes */
+    IN_PLACE = 1,          /* changes operand 0 and returns it */
+    SHARES = 2,            /* a view of operand 0 */
+    ROW_MAJOR_ONLY = 4,    /* depends on how operand 0 lies */
+    ROUNDS = 8,            /* the order of additions may depend on the layout */
+    EXACT = 16,            /* no arithmetic: no tolerance */
+    SMOOTH_ONCE = 32,      /* no second derivative is checked */
+    NO_INFINITIES = 64,    /* infinities are not among its special values: inf·0 or inf - inf */
+    RANDOM = 128,          /* the generator is seeded before each call */
+    NO_RESIZE = 256,       /* the elementwise reference holds, but not for other shapes */
     CONSTANT_RESULT = 512, /* never differentiable */
-    FIXED_DTYPE = 1024,  /* operands of the row's dtypes only together, not mixed */
-    AT_KINKS = 2048       /* derivatives are not held against differences: ties and corners are among the values */
+    FIXED_DTYPE = 1024,    /* operands of the row's dtypes only together, not mixed */
+    AT_KINKS = 2048 /* derivatives are not held against differences: ties and corners are among the values */
 };
 
 typedef struct Row Row;
 struct Row {
-    const char *name;    /* the function; a row about a variant says which in `variant` */
+    const char *name; /* the function; a row about a variant says which in `variant` */
     const char *variant;
     /* How to call it: one of these. */
     ct_tensor *(*unary)(ct_tensor *x);
@@ -88,41 +102,44 @@ struct Row {
     double (*f1)(double x);
     double (*f2)(double a, double b);
     double (*fn)(const double *v, const Row *row);
-    double (*join)(const double *v, int64_t n, const Row *row);              /* over dims, in row-major order */
-    void (*along)(const double *v, double *out, int64_t n, const Row *row);  /* a line of dims[0], kept in size */
-    double (*entry)(const int64_t *at, const Dense *x, const Row *row);      /* an element of a result of shape `shape` */
+    double (*join)(const double *v, int64_t n, const Row *row); /* over dims, in row-major order */
+    void (*along)(const double *v, double *out, int64_t n,
+                  const Row *row); /* a line of dims[0], kept in size */
+    double (*entry)(const int64_t *at, const Dense *x,
+                    const Row *row); /* an element of a result of shape `shape` */
     bool (*accepts)(double got, const double *v, const Row *row);
     /* What the mean of a loss divides its sum by; NULL: the number of elements. */
     double (*denominator)(const Dense *x, const Row *row);
     Operand x[MAX_ROW_OPERANDS];
-    double p[4];         /* parameters of the call and of the reference */
+    double p[4]; /* parameters of the call and of the reference */
     int64_t dims[CT_MAX_DIMS];
     int ndims;
     bool keepdim;
-    const char *text, *labels; /* a spec or mode for the call; labels for sum_of_products */
-    ct_reduction loss;         /* of a loss: applied to what fn or entry give */
-    Sizes shape;               /* of entry's result */
+    const char *text, *labels;            /* a spec or mode for the call; labels for sum_of_products */
+    ct_reduction loss;                    /* of a loss: applied to what fn or entry give */
+    Sizes shape;                          /* of entry's result */
     int64_t strides[CT_MAX_DIMS], offset; /* of the reference `strided` */
-    unsigned dtypes, optional, flags; /* optional: bits for operands that may be NULL */
+    unsigned dtypes, optional, flags;     /* optional: bits for operands that may be NULL */
     Result result;
-    double loose;              /* tolerances are multiplied by it; 0 counts as 1 */
+    double loose; /* tolerances are multiplied by it; 0 counts as 1 */
 };
 
 /* An adapter for `call`: CALL(tril, ct_tril(x[0], (int64_t)row->p[0])) */
-#define CALL(name, ...)                                               \
-    static ct_tensor *name(ct_tensor *const *x, const Row *row) {     \
-        (void)row;                                                    \
-        return __VA_ARGS__;                                           \
+#define CALL(name, ...)                                                                                      \
+    static ct_tensor *name(ct_tensor *const *x, const Row *row) {                                            \
+        (void)row;                                                                                           \
+        return __VA_ARGS__;                                                                                  \
     }
 
 typedef struct {
     const Row *rows;
     int count;
 } RowGroup;
-#define ROW_GROUP(rows_) {rows_, (int)(sizeof(rows_) / sizeof *(rows_))}
+#define ROW_GROUP(rows_)                                                                                     \
+    { rows_, (int)(sizeof(rows_) / sizeof *(rows_)) }
 
-extern const RowGroup optable_unary, optable_binary, optable_inplace, optable_reduce, optable_linalg, optable_shape,
-    optable_index, optable_losses;
+extern const RowGroup optable_unary, optable_binary, optable_inplace, optable_reduce, optable_linalg,
+    optable_shape, optable_index, optable_losses;
 
 /* All rows of all groups. */
 int row_count(void);
@@ -144,7 +161,8 @@ ct_tensor *call_row(const Row *row, ct_tensor *const *x);
 ct_tensor *call_row_on_copy(const Row *row, ct_tensor *const *x);
 /* "ct_sum_dim (keepdim) float32" in a buffer that the next call reuses. */
 const char *row_title(const Row *row, const char *what, ...) CT_PRINTF(2, 3);
-/* The row with its operands enlarged or emptied; false if its reference does not allow that. */
+/* The row with another size in the first dim of its result, or with 0-dim operands; false if its reference
+ * does not allow that. */
 bool resize_row(const Row *row, Row *resized, int64_t first_size);
 bool row_without_dims(const Row *row, Row *resized);
 
@@ -155,10 +173,12 @@ void dense_free(Dense *dense);
 int64_t dense_numel(const Dense *dense);
 /* The number at an index, whose leading dims (and dims where x has size 1) may be left over: x broadcasts. */
 double dense_at(const Dense *x, const int64_t *index, int ndim);
-#define AT(x, ...) dense_at(x, (const int64_t[]){__VA_ARGS__}, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
+#define AT(x, ...)                                                                                           \
+    dense_at(x, (const int64_t[]){__VA_ARGS__}, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
 /* The row's result by its reference. */
 Dense reference_of(const Row *row, const Dense *x);
-/* References for entry: x[0] in row-major order; x[0] at offset + Σ strides·index; Σ products by row->labels. */
+/* References for entry: x[0] in row-major order; x[0] at offset + Σ strides·index; Σ products by row->labels.
+ */
 double same_order(const int64_t *at, const Dense *x, const Row *row);
 double strided(const int64_t *at, const Dense *x, const Row *row);
 double sum_of_products(const int64_t *at, const Dense *x, const Row *row);

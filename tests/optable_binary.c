@@ -2,39 +2,46 @@
 #include "optable.h"
 
 /* Each with the same shapes, broadcast on the right, on the left, and on both sides. */
-#define BINARY(name_, f, kind_a, kind_b, a_lo, a_hi, b_lo, b_hi, dtypes_, result_, flags_)                      \
-    ONE(name_, "same shapes", f, OPERAND(kind_a, a_lo, a_hi, 3, 4, 5), OPERAND(kind_b, b_lo, b_hi, 3, 4, 5),    \
-        dtypes_, result_, flags_),                                                                              \
-    ONE(name_, "right one broadcasts", f, OPERAND(kind_a, a_lo, a_hi, 3, 4, 5), OPERAND(kind_b, b_lo, b_hi, 5), \
-        dtypes_, result_, flags_),                                                                              \
-    ONE(name_, "left one broadcasts", f, OPERAND(kind_a, a_lo, a_hi, 4, 1), OPERAND(kind_b, b_lo, b_hi, 3, 4, 5), \
-        dtypes_, result_, flags_),                                                                              \
-    ONE(name_, "both broadcast", f, OPERAND(kind_a, a_lo, a_hi, 3, 1, 2), OPERAND(kind_b, b_lo, b_hi, 4, 1),    \
-        dtypes_, result_, flags_),                                                                              \
-    ONE(name_, "with a 0-dim one", f, OPERAND(kind_a, a_lo, a_hi, 3, 4), SCALAR_OPERAND(kind_b, b_lo, b_hi),    \
-        dtypes_, result_, flags_)
-#define ONE(name_, variant_, f, a, b, dtypes_, result_, flags_)                                                 \
-    {.name = #name_, .variant = variant_, .binary = name_, .f2 = f, .x = {a, b}, .dtypes = dtypes_,             \
-     .result = result_, .flags = flags_}
+#define BINARY(name_, f, kind_a, kind_b, a_lo, a_hi, b_lo, b_hi, dtypes_, result_, flags_)                   \
+    ONE(name_, "same shapes", f, OPERAND(kind_a, a_lo, a_hi, 3, 4, 5), OPERAND(kind_b, b_lo, b_hi, 3, 4, 5), \
+        dtypes_, result_, flags_),                                                                           \
+        ONE(name_, "right one broadcasts", f, OPERAND(kind_a, a_lo, a_hi, 3, 4, 5),                          \
+            OPERAND(kind_b, b_lo, b_hi, 5), dtypes_, result_, flags_),                                       \
+        ONE(name_, "left one broadcasts", f, OPERAND(kind_a, a_lo, a_hi, 4, 1),                              \
+            OPERAND(kind_b, b_lo, b_hi, 3, 4, 5), dtypes_, result_, flags_),                                 \
+        ONE(name_, "both broadcast", f, OPERAND(kind_a, a_lo, a_hi, 3, 1, 2),                                \
+            OPERAND(kind_b, b_lo, b_hi, 4, 1), dtypes_, result_, flags_),                                    \
+        ONE(name_, "with a 0-dim one", f, OPERAND(kind_a, a_lo, a_hi, 3, 4),                                 \
+            SCALAR_OPERAND(kind_b, b_lo, b_hi), dtypes_, result_, flags_)
+#define ONE(name_, variant_, f, a, b, dtypes_, result_, flags_)                                              \
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .binary = name_, .f2 = f, .x = {a, b}, .dtypes = dtypes_,       \
+        .result = result_, .flags = flags_                                                                   \
+    }
 #define COMPARISON(name_, f) BINARY(name_, f, GRAIN, GRAIN, -2, 3, -2, 3, ANY_DTYPE, TRUTH, 0)
-#define WITH_SCALAR(name_, f, kind, lo, hi, value, dtypes_, result_)                                            \
-    {.name = #name_, .variant = #value, .scalar = name_, .fn = f, .x = {OPERAND(kind, lo, hi, 3, 4, 5)},        \
-     .p = {value}, .dtypes = dtypes_, .result = result_}
-#define COMPARISON_WITH_SCALAR(name_, f)                                                                        \
-    WITH_SCALAR(name_, f, GRAIN, -2, 3, 1, ANY_DTYPE, TRUTH), WITH_SCALAR(name_, f, GRAIN, -2, 3, 0.5, ANY_DTYPE, TRUTH)
-#define THREE(name_, variant_, adapter, f, a, b, c, dtypes_, flags_, ...)                                       \
-    {.name = #name_, .variant = variant_, .call = adapter, .fn = f, .x = {a, b, c}, .p = {__VA_ARGS__},         \
-     .dtypes = dtypes_, .flags = flags_}
+#define WITH_SCALAR(name_, f, kind, lo, hi, value, dtypes_, result_)                                         \
+    {                                                                                                        \
+        .name = #name_, .variant = #value, .scalar = name_, .fn = f, .x = {OPERAND(kind, lo, hi, 3, 4, 5)},  \
+        .p = {value}, .dtypes = dtypes_, .result = result_                                                   \
+    }
+#define COMPARISON_WITH_SCALAR(name_, f)                                                                     \
+    WITH_SCALAR(name_, f, GRAIN, -2, 3, 1, ANY_DTYPE, TRUTH),                                                \
+        WITH_SCALAR(name_, f, GRAIN, -2, 3, 0.5, ANY_DTYPE, TRUTH)
+#define THREE(name_, variant_, adapter, f, a, b, c, dtypes_, flags_, ...)                                    \
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .call = adapter, .fn = f, .x = {a, b, c}, .p = {__VA_ARGS__},   \
+        .dtypes = dtypes_, .flags = flags_                                                                   \
+    }
 
 /* ---- references ---- */
 
-#define OF_TWO(name, ...)                           \
-    static double name(double a, double b) {        \
-        return __VA_ARGS__;                         \
+#define OF_TWO(name, ...)                                                                                    \
+    static double name(double a, double b) {                                                                 \
+        return __VA_ARGS__;                                                                                  \
     }
 OF_TWO(add, a + b)
 OF_TWO(subtract, a - b)
-OF_TWO(multiply, a * b)
+OF_TWO(multiply, a *b)
 OF_TWO(divide, a / b)
 OF_TWO(floor_divide, floor(a / b))
 OF_TWO(remainder_of, isinf(b) && isfinite(a) ? (a * b < 0 ? b : a) : a - b * floor(a / b))
@@ -51,14 +58,14 @@ OF_TWO(both, a != 0 && b != 0)
 OF_TWO(either, a != 0 || b != 0)
 OF_TWO(one_only, (a != 0) != (b != 0))
 
-#define WITH_P(name, ...)                                          \
-    static double name(const double *v, const Row *row) {          \
-        double x = v[0], p = row->p[0];                            \
-        return __VA_ARGS__;                                        \
+#define WITH_P(name, ...)                                                                                    \
+    static double name(const double *v, const Row *row) {                                                    \
+        double x = v[0], p = row->p[0];                                                                      \
+        return __VA_ARGS__;                                                                                  \
     }
 WITH_P(add_p, x + p)
 WITH_P(sub_p, x - p)
-WITH_P(mul_p, x * p)
+WITH_P(mul_p, x *p)
 WITH_P(div_p, x / p)
 WITH_P(pow_p, pow(x, p))
 WITH_P(rsub_p, p - x)
@@ -93,11 +100,11 @@ static const Row rows[] = {
     BINARY(ct_fmod, fmod, REAL, NONZERO, -9, 9, -3, 3, NUMBERS, PROMOTED, NO_INFINITIES),
     BINARY(ct_remainder, remainder_of, REAL, NONZERO, -9, 9, -3, 3, NUMBERS, PROMOTED, NO_INFINITIES),
     BINARY(ct_floor_divide, floor_divide, REAL, NONZERO, -9, 9, -3, 3, NUMBERS, PROMOTED, NO_INFINITIES),
-    BINARY(ct_maximum, larger, AWAY, DISTINCT, -3, 3, -3, 3, NUMBERS, PROMOTED, 0),
-    BINARY(ct_minimum, smaller, AWAY, DISTINCT, -3, 3, -3, 3, NUMBERS, PROMOTED, 0),
-    BINARY(ct_atan2, atan2, NONZERO, NONZERO, -3, 3, -3, 3, NUMBERS, FLOAT, 0),
-    BINARY(ct_hypot, hypot, NONZERO, NONZERO, -3, 3, -3, 3, FLOATING, FLOAT, 0),
-    BINARY(ct_xlogy, xlogy, REAL, REAL, -3, 3, 0.3, 3, NUMBERS, FLOAT, 0),
+    BINARY(ct_maximum, larger, AWAY, DISTINCT, -3, 3, -3, 3, ANY_DTYPE, PROMOTED, 0),
+    BINARY(ct_minimum, smaller, AWAY, DISTINCT, -3, 3, -3, 3, ANY_DTYPE, PROMOTED, 0),
+    BINARY(ct_atan2, atan2, NONZERO, NONZERO, -3, 3, -3, 3, ANY_DTYPE, FLOAT, 0),
+    BINARY(ct_hypot, hypot, NONZERO, NONZERO, -3, 3, -3, 3, ANY_DTYPE, FLOAT, 0),
+    BINARY(ct_xlogy, xlogy, REAL, REAL, -3, 3, 0.3, 3, ANY_DTYPE, FLOAT, 0),
     COMPARISON(ct_eq, equal),
     COMPARISON(ct_ne, not_equal),
     COMPARISON(ct_lt, less),
@@ -111,35 +118,35 @@ static const Row rows[] = {
           OPERAND(REAL, -3, 3, 3, 4, 5), ANY_DTYPE, EXACT, 0),
     THREE(ct_where, "all broadcast", where, choose, OPERAND(MASK, 0, 1, 4, 1), OPERAND(REAL, -3, 3, 5),
           OPERAND(REAL, -3, 3, 3, 1, 1), ANY_DTYPE, EXACT, 0),
-    THREE(ct_lerp, "0.3", lerp, lerp_p, OPERAND(REAL, -3, 3, 3, 4, 5), OPERAND(REAL, -3, 3, 4, 1), END_OPERAND, FLOATING,
-          0, 0.3),
-    THREE(ct_lerp, "0.8", lerp, lerp_p, OPERAND(REAL, -3, 3, 5), OPERAND(REAL, -3, 3, 3, 4, 5), END_OPERAND, FLOATING, 0,
-          0.8),
+    THREE(ct_lerp, "0.3", lerp, lerp_p, OPERAND(REAL, -3, 3, 3, 4, 5), OPERAND(REAL, -3, 3, 4, 1),
+          END_OPERAND, FLOATING | LENIENT, 0, 0.3),
+    THREE(ct_lerp, "0.8", lerp, lerp_p, OPERAND(REAL, -3, 3, 5), OPERAND(REAL, -3, 3, 3, 4, 5), END_OPERAND,
+          FLOATING | LENIENT, 0, 0.8),
     THREE(ct_addcmul, NULL, addcmul, addcmul_p, OPERAND(REAL, -3, 3, 3, 4, 5), OPERAND(REAL, -3, 3, 4, 1),
-          OPERAND(REAL, -3, 3, 5), NUMBERS, 0, 2),
-    THREE(ct_addcmul, "x broadcasts", addcmul, addcmul_p, OPERAND(REAL, -3, 3, 5), OPERAND(REAL, -3, 3, 3, 4, 1),
-          OPERAND(REAL, -3, 3, 4, 5), FLOATING, 0, -0.5),
+          OPERAND(REAL, -3, 3, 5), NUMBERS | LENIENT, 0, 2),
+    THREE(ct_addcmul, "x broadcasts", addcmul, addcmul_p, OPERAND(REAL, -3, 3, 5),
+          OPERAND(REAL, -3, 3, 3, 4, 1), OPERAND(REAL, -3, 3, 4, 5), FLOATING | LENIENT, 0, -0.5),
     THREE(ct_addcdiv, NULL, addcdiv, addcdiv_p, OPERAND(REAL, -3, 3, 3, 4, 5), OPERAND(REAL, -3, 3, 4, 1),
-          OPERAND(NONZERO, -3, 3, 5), FLOATING, 0, 1.5),
-    WITH_SCALAR(ct_add_scalar, add_p, REAL, -3, 3, 2, NUMBERS, PROMOTED),
-    WITH_SCALAR(ct_add_scalar, add_p, REAL, -3, 3, 2.5, NUMBERS, FLOAT),
-    WITH_SCALAR(ct_sub_scalar, sub_p, REAL, 3, 9, 2, NUMBERS, PROMOTED),
-    WITH_SCALAR(ct_sub_scalar, sub_p, REAL, -3, 3, 2.5, NUMBERS, FLOAT),
-    WITH_SCALAR(ct_mul_scalar, mul_p, REAL, -3, 3, 3, NUMBERS, PROMOTED),
-    WITH_SCALAR(ct_mul_scalar, mul_p, REAL, -3, 3, -1.5, NUMBERS, FLOAT),
-    WITH_SCALAR(ct_div_scalar, div_p, REAL, -3, 3, 2, NUMBERS, FLOAT),
-    WITH_SCALAR(ct_div_scalar, div_p, REAL, -3, 3, -1.5, NUMBERS, FLOAT),
-    WITH_SCALAR(ct_pow_scalar, pow_p, REAL, -3, 3, 3, NUMBERS, PROMOTED),
-    WITH_SCALAR(ct_pow_scalar, pow_p, REAL, -3, 3, 2, NUMBERS, PROMOTED),
-    WITH_SCALAR(ct_pow_scalar, pow_p, REAL, -3, 3, 1, NUMBERS, PROMOTED),
-    WITH_SCALAR(ct_pow_scalar, pow_p, REAL, -3, 3, 0, NUMBERS, PROMOTED),
-    WITH_SCALAR(ct_pow_scalar, pow_p, REAL, 0.3, 3, -1.5, NUMBERS, FLOAT),
-    WITH_SCALAR(ct_pow_scalar, pow_p, REAL, 0.3, 3, 0.5, NUMBERS, FLOAT),
-    WITH_SCALAR(ct_rsub_scalar, rsub_p, REAL, -3, 3, 4, NUMBERS, PROMOTED),
-    WITH_SCALAR(ct_rsub_scalar, rsub_p, REAL, -3, 3, 0.5, NUMBERS, FLOAT),
-    WITH_SCALAR(ct_rdiv_scalar, rdiv_p, NONZERO, -3, 3, 2, NUMBERS, FLOAT),
-    WITH_SCALAR(ct_rpow_scalar, rpow_p, REAL, 0, 3, 2, NUMBERS, PROMOTED),
-    WITH_SCALAR(ct_rpow_scalar, rpow_p, REAL, -3, 3, 1.5, FLOATING, FLOAT),
+          OPERAND(NONZERO, -3, 3, 5), FLOATING | LENIENT, 0, 1.5),
+    WITH_SCALAR(ct_add_scalar, add_p, REAL, -3, 3, 2, ANY_DTYPE, COUNTED),
+    WITH_SCALAR(ct_add_scalar, add_p, REAL, -3, 3, 2.5, ANY_DTYPE, FLOAT),
+    WITH_SCALAR(ct_sub_scalar, sub_p, REAL, 3, 9, 2, ANY_DTYPE, COUNTED),
+    WITH_SCALAR(ct_sub_scalar, sub_p, REAL, -3, 3, 2.5, ANY_DTYPE, FLOAT),
+    WITH_SCALAR(ct_mul_scalar, mul_p, REAL, -3, 3, 3, ANY_DTYPE, COUNTED),
+    WITH_SCALAR(ct_mul_scalar, mul_p, REAL, -3, 3, -1.5, ANY_DTYPE, FLOAT),
+    WITH_SCALAR(ct_div_scalar, div_p, REAL, -3, 3, 2, ANY_DTYPE, FLOAT),
+    WITH_SCALAR(ct_div_scalar, div_p, REAL, -3, 3, -1.5, ANY_DTYPE, FLOAT),
+    WITH_SCALAR(ct_pow_scalar, pow_p, REAL, -3, 3, 3, ANY_DTYPE, COUNTED),
+    WITH_SCALAR(ct_pow_scalar, pow_p, REAL, -3, 3, 2, ANY_DTYPE, COUNTED),
+    WITH_SCALAR(ct_pow_scalar, pow_p, REAL, -3, 3, 1, ANY_DTYPE, COUNTED),
+    WITH_SCALAR(ct_pow_scalar, pow_p, REAL, -3, 3, 0, ANY_DTYPE, COUNTED),
+    WITH_SCALAR(ct_pow_scalar, pow_p, REAL, 0.3, 3, -1.5, ANY_DTYPE, FLOAT),
+    WITH_SCALAR(ct_pow_scalar, pow_p, REAL, 0.3, 3, 0.5, ANY_DTYPE, FLOAT),
+    WITH_SCALAR(ct_rsub_scalar, rsub_p, REAL, -3, 3, 4, ANY_DTYPE, COUNTED),
+    WITH_SCALAR(ct_rsub_scalar, rsub_p, REAL, -3, 3, 0.5, ANY_DTYPE, FLOAT),
+    WITH_SCALAR(ct_rdiv_scalar, rdiv_p, NONZERO, -3, 3, 2, ANY_DTYPE, FLOAT),
+    WITH_SCALAR(ct_rpow_scalar, rpow_p, REAL, 0, 3, 2, ANY_DTYPE, COUNTED),
+    WITH_SCALAR(ct_rpow_scalar, rpow_p, REAL, -3, 3, 1.5, ANY_DTYPE, FLOAT),
     COMPARISON_WITH_SCALAR(ct_eq_scalar, eq_p),
     COMPARISON_WITH_SCALAR(ct_ne_scalar, ne_p),
     COMPARISON_WITH_SCALAR(ct_lt_scalar, lt_p),

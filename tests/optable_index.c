@@ -5,21 +5,38 @@
 #define X(...) OPERAND(REAL, -3, 3, __VA_ARGS__)
 #define BELOW(n, ...) OPERAND(INDEX, 0, n, __VA_ARGS__)
 #define BY_INDEX(name_, variant_, adapter, f, dim, sizes_, ...)                                              \
-    {.name = #name_, .variant = variant_, .call = adapter, .entry = f, .x = {__VA_ARGS__}, .dims = {dim},    \
-     .dtypes = ANY_DTYPE, .flags = EXACT | FIXED_DTYPE, .shape = {SIZES sizes_}}
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .call = adapter, .entry = f, .x = {__VA_ARGS__}, .dims = {dim}, \
+        .dtypes = ANY_DTYPE, .flags = EXACT | FIXED_DTYPE, .shape = {                                        \
+            SIZES sizes_                                                                                     \
+        }                                                                                                    \
+    }
 #define SCATTER_ADD(variant_, dim, sizes_, ...)                                                              \
-    {.name = "ct_scatter_add", .variant = variant_, .call = scatter_add, .entry = scattered,                 \
-     .x = {__VA_ARGS__}, .dims = {dim}, .dtypes = NUMBERS, .flags = ROUNDS | FIXED_DTYPE,                    \
-     .shape = {SIZES sizes_}}
+    {                                                                                                        \
+        .name = "ct_scatter_add", .variant = variant_, .call = scatter_add, .entry = scattered,              \
+        .x = {__VA_ARGS__}, .dims = {dim}, .dtypes = ANY_DTYPE, .flags = ROUNDS | FIXED_DTYPE, .shape = {    \
+            SIZES sizes_                                                                                     \
+        }                                                                                                    \
+    }
 #define EMBEDDING(variant_, padding, flags_, sizes_, index)                                                  \
-    {.name = "ct_embedding", .variant = variant_, .call = embedding, .entry = row_of_weight,                 \
-     .x = {X(5, 3), index}, .dims = {padding}, .flags = EXACT | (flags_), .shape = {SIZES sizes_}}
-#define ONE_HOT(variant_, classes, sizes_, index)                                                            \
-    {.name = "ct_one_hot", .variant = variant_, .call = one_hot, .entry = is_class, .x = {index},            \
-     .dims = {classes}, .flags = EXACT, .result = PLACE, .shape = {SIZES sizes_}}
+    {                                                                                                        \
+        .name = "ct_embedding", .variant = variant_, .call = embedding, .entry = row_of_weight,              \
+        .x = {X(5, 3), index}, .dims = {padding}, .dtypes = ANY_DTYPE, .flags = EXACT | (flags_), .shape = { \
+            SIZES sizes_                                                                                     \
+        }                                                                                                    \
+    }
+#define ONE_HOT(variant_, classes, flags_, sizes_, index)                                                    \
+    {                                                                                                        \
+        .name = "ct_one_hot", .variant = variant_, .call = one_hot, .entry = is_class, .x = {index},         \
+        .dims = {classes}, .flags = EXACT | (flags_), .result = PLACE, .shape = {                            \
+            SIZES sizes_                                                                                     \
+        }                                                                                                    \
+    }
 #define FILLED(variant_, a, mask)                                                                            \
-    {.name = "ct_masked_fill", .variant = variant_, .call = masked_fill, .fn = filled, .x = {a, mask},       \
-     .p = {7}, .dtypes = NUMBERS, .flags = EXACT}
+    {                                                                                                        \
+        .name = "ct_masked_fill", .variant = variant_, .call = masked_fill, .fn = filled, .x = {a, mask},    \
+        .p = {7}, .dtypes = ANY_DTYPE, .flags = EXACT                                                        \
+    }
 
 /* ---- references ---- */
 
@@ -89,10 +106,17 @@ static const Row rows[] = {
     EMBEDDING("matrix of indices", -1, 0, (2, 4, 3), BELOW(5, 2, 4)),
     EMBEDDING("padding", 1, AT_KINKS, (8, 3), BELOW(5, 8)),
     EMBEDDING("none", -1, 0, (0, 3), BELOW(5, 0)),
-    {.name = "ct_embedding", .variant = "0-dim index", .call = embedding, .entry = row_of_weight,
-     .x = {X(5, 3), SCALAR_OPERAND(INDEX, 0, 5)}, .dims = {-1}, .flags = EXACT, .shape = {SIZES(3)}},
-    ONE_HOT("vector", 5, (6, 5), BELOW(5, 6)),
-    ONE_HOT("matrix", 4, (2, 3, 4), BELOW(4, 2, 3)),
-    ONE_HOT("classes counted", -1, (20, 4), BELOW(4, 20)),
+    {.name = "ct_embedding",
+     .variant = "0-dim index",
+     .call = embedding,
+     .entry = row_of_weight,
+     .dtypes = ANY_DTYPE,
+     .x = {X(5, 3), SCALAR_OPERAND(INDEX, 0, 5)},
+     .dims = {-1},
+     .flags = EXACT,
+     .shape = {SIZES(3)}},
+    ONE_HOT("vector", 5, 0, (6, 5), BELOW(5, 6)),
+    ONE_HOT("matrix", 4, 0, (2, 3, 4), BELOW(4, 2, 3)),
+    ONE_HOT("classes counted", -1, ROW_MAJOR_ONLY, (20, 4), BELOW(4, 20)),
 };
 const RowGroup optable_index = ROW_GROUP(rows);

@@ -3,26 +3,50 @@
 
 #define X(...) OPERAND(REAL, -2, 2, __VA_ARGS__)
 /* labels name dims; the result's shape comes last. */
-#define PRODUCT(name_, variant_, labels_, a, b, ...)                                                        \
-    {.name = #name_, .variant = variant_, .binary = name_, .entry = sum_of_products, .x = {a, b},           \
-     .labels = labels_, .dtypes = NUMBERS, .flags = ROUNDS | FIXED_DTYPE, .shape = {__VA_ARGS__}}
-#define EINSUM(spec, labels_, a, b, c, ...)                                                                 \
-    {.name = "ct_einsum", .variant = spec, .text = spec, .labels = labels_, .call = einsum,                 \
-     .entry = sum_of_products, .x = {a, b, c}, .flags = ROUNDS | FIXED_DTYPE, .shape = {__VA_ARGS__}}
-#define ADDED(name_, variant_, adapter, labels_, c, a, b, beta, alpha, ...)                                 \
-    {.name = #name_, .variant = variant_, .call = adapter, .entry = added, .x = {c, a, b},                  \
-     .p = {beta, alpha}, .labels = labels_, .flags = ROUNDS | FIXED_DTYPE, .shape = {SIZES(__VA_ARGS__)}}
-#define LINEAR(variant_, labels_, x_, w, bias_, ...)                                                        \
-    {.name = "ct_linear", .variant = variant_, .call = linear, .entry = linear_of, .x = {x_, w, bias_},     \
-     .labels = labels_, .optional = 4, .flags = ROUNDS | FIXED_DTYPE, .shape = {__VA_ARGS__}}
-#define TRIANGLE(name_, adapter, f, diagonal, ...)                                                          \
-    {.name = #name_, .variant = #diagonal, .call = adapter, .entry = f, .x = {X(__VA_ARGS__)},              \
-     .p = {diagonal}, .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES(__VA_ARGS__)}}
-#define TRIANGLES(name_, adapter, f)                                                                        \
-    TRIANGLE(name_, adapter, f, 0, 4, 4), TRIANGLE(name_, adapter, f, 1, 2, 3, 5),                          \
-    TRIANGLE(name_, adapter, f, -2, 2, 5, 3), TRIANGLE(name_, adapter, f, 9, 3, 4), TRIANGLE(name_, adapter, f, 0, 0, 3)
+#define PRODUCT(name_, variant_, labels_, a, b, ...)                                                         \
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .binary = name_, .entry = sum_of_products, .x = {a, b},         \
+        .labels = labels_, .dtypes = NUMBERS, .flags = ROUNDS | FIXED_DTYPE, .shape = {                      \
+            __VA_ARGS__                                                                                      \
+        }                                                                                                    \
+    }
+#define EINSUM(spec, labels_, a, b, c, ...)                                                                  \
+    {                                                                                                        \
+        .name = "ct_einsum", .variant = spec, .text = spec, .labels = labels_, .call = einsum,               \
+        .entry = sum_of_products, .x = {a, b, c}, .dtypes = FLOATING | LENIENT,                              \
+        .flags = ROUNDS | FIXED_DTYPE, .shape = {                                                            \
+            __VA_ARGS__                                                                                      \
+        }                                                                                                    \
+    }
+#define ADDED(name_, variant_, adapter, labels_, c, a, b, beta, alpha, result_, ...)                         \
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .call = adapter, .entry = added, .x = {c, a, b},                \
+        .p = {beta, alpha}, .labels = labels_, .dtypes = NUMBERS, .result = result_,                         \
+        .flags = ROUNDS | FIXED_DTYPE, .shape = {                                                            \
+            SIZES(__VA_ARGS__)                                                                               \
+        }                                                                                                    \
+    }
+#define LINEAR(variant_, labels_, x_, w, bias_, ...)                                                         \
+    {                                                                                                        \
+        .name = "ct_linear", .variant = variant_, .call = linear, .entry = linear_of, .x = {x_, w, bias_},   \
+        .labels = labels_, .optional = 4, .dtypes = NUMBERS, .flags = ROUNDS | FIXED_DTYPE, .shape = {       \
+            __VA_ARGS__                                                                                      \
+        }                                                                                                    \
+    }
+#define TRIANGLE(name_, adapter, f, diagonal, ...)                                                           \
+    {                                                                                                        \
+        .name = #name_, .variant = #diagonal, .call = adapter, .entry = f, .x = {X(__VA_ARGS__)},            \
+        .p = {diagonal}, .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {                                     \
+            SIZES(__VA_ARGS__)                                                                               \
+        }                                                                                                    \
+    }
+#define TRIANGLES(name_, adapter, f)                                                                         \
+    TRIANGLE(name_, adapter, f, 0, 4, 4), TRIANGLE(name_, adapter, f, 1, 2, 3, 5),                           \
+        TRIANGLE(name_, adapter, f, -2, 2, 5, 3), TRIANGLE(name_, adapter, f, 9, 3, 4),                      \
+        TRIANGLE(name_, adapter, f, 0, 0, 3)
 #define NO_DIMS {0}, 0
-#define NO_BIAS {ABSENT, 0, 0, {0}, 0}
+#define NO_BIAS                                                                                              \
+    { ABSENT, 0, 0, {0}, 0 }
 
 static double added(const int64_t *at, const Dense *x, const Row *row) {
     double own = row->p[0] == 0 ? 0 : row->p[0] * dense_at(&x[0], at, row->shape.ndim);
@@ -59,7 +83,8 @@ static const Row rows[] = {
     PRODUCT(ct_matmul, "vector and batch", "j,ajk->ak", X(5), X(2, 5, 3), SIZES(2, 3)),
     PRODUCT(ct_matmul, "batch and vector", "aij,j->ai", X(2, 4, 5), X(5), SIZES(2, 4)),
     PRODUCT(ct_matmul, "batches broadcast", "abij,bjk->abik", X(2, 1, 4, 5), X(3, 5, 2), SIZES(2, 3, 4, 2)),
-    PRODUCT(ct_matmul, "both batches broadcast", "abij,abjk->abik", X(2, 1, 2, 3), X(1, 3, 3, 2), SIZES(2, 3, 2, 2)),
+    PRODUCT(ct_matmul, "both batches broadcast", "abij,abjk->abik", X(2, 1, 2, 3), X(1, 3, 3, 2),
+            SIZES(2, 3, 2, 2)),
     PRODUCT(ct_matmul, "inner size 0", "ij,jk->ik", X(4, 0), X(0, 3), SIZES(4, 3)),
     PRODUCT(ct_matmul, "no rows", "ij,jk->ik", X(0, 5), X(5, 3), SIZES(0, 3)),
     PRODUCT(ct_matmul, "no batches", "aij,ajk->aik", X(0, 4, 5), X(0, 5, 3), SIZES(0, 4, 3)),
@@ -71,12 +96,21 @@ static const Row rows[] = {
     PRODUCT(ct_mv, NULL, "ij,j->i", X(4, 5), X(5), SIZES(4)),
     PRODUCT(ct_dot, NULL, "i,i->", X(7), X(7), NO_DIMS),
     PRODUCT(ct_dot, "empty", "i,i->", X(0), X(0), NO_DIMS),
-    PRODUCT(ct_outer, NULL, "i,j->ij", X(4), X(3), SIZES(4, 3)),
-    ADDED(ct_addmm, NULL, addmm, "ij,jk->ik", X(4, 3), X(4, 5), X(5, 3), 0.5, 2, 4, 3),
-    ADDED(ct_addmm, "c broadcasts", addmm, "ij,jk->ik", X(3), X(4, 5), X(5, 3), 1, 1, 4, 3),
-    ADDED(ct_addmm, "beta 0", addmm, "ij,jk->ik", X(4, 3), X(4, 5), X(5, 3), 0, 1.5, 4, 3),
-    ADDED(ct_baddbmm, NULL, baddbmm, "aij,ajk->aik", X(2, 4, 3), X(2, 4, 5), X(2, 5, 3), 0.5, 2, 2, 4, 3),
-    ADDED(ct_baddbmm, "c broadcasts", baddbmm, "aij,ajk->aik", X(4, 1), X(2, 4, 5), X(2, 5, 3), 1, -1, 2, 4, 3),
+    {.name = "ct_outer",
+     .binary = ct_outer,
+     .entry = sum_of_products,
+     .x = {X(4), X(3)},
+     .labels = "i,j->ij",
+     .dtypes = ANY_DTYPE,
+     .shape = {SIZES(4, 3)}},
+    ADDED(ct_addmm, NULL, addmm, "ij,jk->ik", X(4, 3), X(4, 5), X(5, 3), 0.5, 2, FLOAT, 4, 3),
+    ADDED(ct_addmm, "c broadcasts", addmm, "ij,jk->ik", X(3), X(4, 5), X(5, 3), 1, 1, PROMOTED, 4, 3),
+    ADDED(ct_addmm, "beta 0", addmm, "ij,jk->ik", OPERAND(CONSTANT, -2, 2, 4, 3), X(4, 5), X(5, 3), 0, 1.5,
+          FLOAT, 4, 3),
+    ADDED(ct_baddbmm, NULL, baddbmm, "aij,ajk->aik", X(2, 4, 3), X(2, 4, 5), X(2, 5, 3), 0.5, 2, FLOAT, 2, 4,
+          3),
+    ADDED(ct_baddbmm, "c broadcasts", baddbmm, "aij,ajk->aik", X(4, 1), X(2, 4, 5), X(2, 5, 3), 1, -1,
+          PROMOTED, 2, 4, 3),
     LINEAR(NULL, "ij,oj->io", X(4, 5), X(3, 5), X(3), SIZES(4, 3)),
     LINEAR("no bias", "ij,oj->io", X(4, 5), X(3, 5), NO_BIAS, SIZES(4, 3)),
     LINEAR("a vector", "j,oj->o", X(5), X(3, 5), X(3), SIZES(3)),

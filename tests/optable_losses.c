@@ -3,29 +3,42 @@
 
 #define X(...) OPERAND(REAL, -3, 3, __VA_ARGS__)
 #define FRACTION(...) OPERAND(REAL, 0.05, 0.95, __VA_ARGS__)
-#define ABSENT_OPERAND {ABSENT, 0, 0, {0}, 0}
-#define OPERANDS(...) {__VA_ARGS__}
-#define EACH(reduction_, name_, variant_, adapter, f, operands, optional_, flags_, ...)                       \
-    {.name = #name_, .variant = variant_ ", " #reduction_, .call = adapter, .fn = f, .x = OPERANDS operands,  \
-     .loss = reduction_, .p = {__VA_ARGS__}, .optional = optional_, .flags = ROUNDS | NO_INFINITIES | FIXED_DTYPE | (flags_)}
+#define ABSENT_OPERAND                                                                                       \
+    { ABSENT, 0, 0, {0}, 0 }
+#define OPERANDS(...)                                                                                        \
+    { __VA_ARGS__ }
+#define EACH(reduction_, name_, variant_, adapter, f, operands, optional_, flags_, ...)                      \
+    {                                                                                                        \
+        .name = #name_, .variant = variant_ ", " #reduction_, .call = adapter, .fn = f,                      \
+        .x = OPERANDS operands, .loss = reduction_, .p = {__VA_ARGS__}, .optional = optional_,               \
+        .flags = ROUNDS | NO_INFINITIES | FIXED_DTYPE | (flags_)                                             \
+    }
 #define ELEMENTS(...) EACH(CT_NONE, __VA_ARGS__), EACH(CT_MEAN, __VA_ARGS__), EACH(CT_SUM, __VA_ARGS__)
-#define EACH_ROW(reduction_, name_, variant_, adapter, f, divisor, operands, optional_, sizes_, ...)          \
-    {.name = #name_, .variant = variant_ ", " #reduction_, .call = adapter, .entry = f, .denominator = divisor, \
-     .x = OPERANDS operands, .loss = reduction_, .p = {__VA_ARGS__}, .optional = optional_,                   \
-     .flags = ROUNDS | FIXED_DTYPE, .shape = {SIZES sizes_}}
-#define ROWS(...) EACH_ROW(CT_NONE, __VA_ARGS__), EACH_ROW(CT_MEAN, __VA_ARGS__), EACH_ROW(CT_SUM, __VA_ARGS__)
+#define EACH_ROW(reduction_, name_, variant_, adapter, f, divisor, operands, optional_, sizes_, ...)         \
+    {                                                                                                        \
+        .name = #name_, .variant = variant_ ", " #reduction_, .call = adapter, .entry = f,                   \
+        .denominator = divisor, .x = OPERANDS operands, .loss = reduction_, .p = {__VA_ARGS__},              \
+        .optional = optional_, .flags = ROUNDS | FIXED_DTYPE, .shape = {                                     \
+            SIZES sizes_                                                                                     \
+        }                                                                                                    \
+    }
+#define ROWS(...)                                                                                            \
+    EACH_ROW(CT_NONE, __VA_ARGS__), EACH_ROW(CT_MEAN, __VA_ARGS__), EACH_ROW(CT_SUM, __VA_ARGS__)
 /* Of a single sample: the losses are 0-dim. */
-#define SAMPLE(reduction_, name_, variant_, adapter, f, divisor, operands, optional_, ...)                    \
-    {.name = #name_, .variant = variant_ ", " #reduction_, .call = adapter, .entry = f, .denominator = divisor, \
-     .x = OPERANDS operands, .loss = reduction_, .p = {__VA_ARGS__}, .optional = optional_, .flags = ROUNDS | FIXED_DTYPE}
+#define SAMPLE(reduction_, name_, variant_, adapter, f, divisor, operands, optional_, ...)                   \
+    {                                                                                                        \
+        .name = #name_, .variant = variant_ ", " #reduction_, .call = adapter, .entry = f,                   \
+        .denominator = divisor, .x = OPERANDS operands, .loss = reduction_, .p = {__VA_ARGS__},              \
+        .optional = optional_, .flags = ROUNDS | FIXED_DTYPE                                                 \
+    }
 
 /* ---- of elements ---- */
 
-#define OF_ELEMENTS(name, ...)                                     \
-    static double name(const double *v, const Row *row) {          \
-        const double *p = row->p;                                  \
-        (void)p;                                                   \
-        return __VA_ARGS__;                                        \
+#define OF_ELEMENTS(name, ...)                                                                               \
+    static double name(const double *v, const Row *row) {                                                    \
+        const double *p = row->p;                                                                            \
+        (void)p;                                                                                             \
+        return __VA_ARGS__;                                                                                  \
     }
 static double clamped_log(double x) {
     return fmax(log(x), -100);
@@ -83,7 +96,8 @@ static double cosine_loss(const int64_t *at, const Dense *x, const Row *row) {
 /* p: margin, the norm's p */
 static double distance(const int64_t *at, const Dense *a, const Dense *b, double p) {
     double sum = 0;
-    for (int64_t i = 0; i < a->shape.sizes[1]; i++) sum += pow(fabs(AT(a, at[0], i) - AT(b, at[0], i) + 1e-6), p);
+    for (int64_t i = 0; i < a->shape.sizes[1]; i++)
+        sum += pow(fabs(AT(a, at[0], i) - AT(b, at[0], i) + 1e-6), p);
     return pow(sum, 1 / p);
 }
 static double triplet(const int64_t *at, const Dense *x, const Row *row) {
@@ -168,7 +182,8 @@ CALL(gaussian_loss, ct_gaussian_nll_loss(x[0], x[1], x[2], P(0) != 0, P(1), row-
 
 static const Row rows[] = {
     ELEMENTS(ct_bce_loss, "plain", bce_loss, bce, (FRACTION(3, 4), FRACTION(3, 4), ABSENT_OPERAND), 4, 0, 0),
-    ELEMENTS(ct_bce_loss, "weighted", bce_loss, weighted_bce, (FRACTION(3, 4), FRACTION(3, 4), FRACTION(4)), 4, 0, 0),
+    ELEMENTS(ct_bce_loss, "weighted", bce_loss, weighted_bce, (FRACTION(3, 4), FRACTION(3, 4), FRACTION(4)),
+             4, 0, 0),
     ELEMENTS(ct_bce_loss, "certain targets", bce_loss, bce,
              (FRACTION(3, 4), OPERAND(MASK, 0, 1, 3, 4), ABSENT_OPERAND), 4, 0, 0),
     ELEMENTS(ct_bce_with_logits_loss, "plain", logits_loss, bce_with_logits,
@@ -183,58 +198,67 @@ static const Row rows[] = {
              (X(3, 4), FRACTION(3, 4), FRACTION(4), OPERAND(REAL, 0.5, 3, 4)), 12, 0, 0),
     EACH(CT_SUM, ct_sse_loss, "plain", sse_loss, square_error, (PAIR), 0, 0, 0),
     ELEMENTS(ct_mse_loss, "plain", mse_loss, square_error, (PAIR), 0, 0, 0),
-    ELEMENTS(ct_mse_loss, "0-dim", mse_loss, square_error, (SCALAR_OPERAND(REAL, -3, 3), SCALAR_OPERAND(REAL, -3, 3)),
-             0, NO_RESIZE, 0),
-    ELEMENTS(ct_mse_loss, "empty", mse_loss, square_error, (X(0, 4), X(0, 4)), 0, NO_RESIZE, 0),
+    ELEMENTS(ct_mse_loss, "0-dim", mse_loss, square_error,
+             (SCALAR_OPERAND(REAL, -3, 3), SCALAR_OPERAND(REAL, -3, 3)), 0, NO_RESIZE, 0),
+    ELEMENTS(ct_mse_loss, "empty", mse_loss, square_error, (X(0, 4), X(0, 4)), 0, NO_RESIZE | AT_KINKS, 0),
     ELEMENTS(ct_l1_loss, "plain", l1_loss, absolute_error, (PAIR), 0, 0, 0),
     ELEMENTS(ct_smooth_l1_loss, "beta 1.2", smooth_l1_loss, smooth_l1, (PAIR), 0, 0, 1.2),
     ELEMENTS(ct_smooth_l1_loss, "beta 0", smooth_l1_loss, smooth_l1, (PAIR), 0, 0, 0),
     ELEMENTS(ct_huber_loss, "delta 1.5", huber_loss, huber, (PAIR), 0, 0, 1.5),
-    ROWS(ct_cross_entropy, "classes", entropy, cross_entropy, targets_weight, (X(4, 5), CLASSES(4), ABSENT_OPERAND), 4,
-         (4), -100, 0),
-    ROWS(ct_cross_entropy, "weighted, ignoring 1", entropy, cross_entropy, targets_weight, (X(6, 5), CLASSES(6), WEIGHTS),
-         4, (6), 1, 0),
-    ROWS(ct_cross_entropy, "smoothed", entropy, cross_entropy, targets_weight, (X(4, 5), CLASSES(4), ABSENT_OPERAND), 4,
-         (4), -100, 0.2),
+    ROWS(ct_cross_entropy, "classes", entropy, cross_entropy, targets_weight,
+         (X(4, 5), CLASSES(4), ABSENT_OPERAND), 4, (4), -100, 0),
+    ROWS(ct_cross_entropy, "weighted, ignoring 1", entropy, cross_entropy, targets_weight,
+         (X(6, 5), CLASSES(6), WEIGHTS), 4, (6), 1, 0),
+    ROWS(ct_cross_entropy, "smoothed", entropy, cross_entropy, targets_weight,
+         (X(4, 5), CLASSES(4), ABSENT_OPERAND), 4, (4), -100, 0.2),
     ROWS(ct_cross_entropy, "smoothed, weighted, ignoring 2", entropy, cross_entropy, targets_weight,
          (X(6, 5), CLASSES(6), WEIGHTS), 4, (6), 2, 0.3),
     ROWS(ct_cross_entropy, "of pixels", entropy, cross_entropy, targets_weight,
          (X(2, 5, 2, 3), CLASSES(2, 2, 3), WEIGHTS), 4, (2, 2, 3), 3, 0),
     ROWS(ct_cross_entropy, "probabilities", entropy, cross_entropy_of_probabilities, NULL,
          (X(4, 5), FRACTION(4, 5), ABSENT_OPERAND), 4, (4), -100, 0),
-    ROWS(ct_cross_entropy, "probabilities of pixels, weighted, smoothed", entropy, cross_entropy_of_probabilities, NULL,
-         (X(2, 5, 3), FRACTION(2, 5, 3), WEIGHTS), 4, (2, 3), -100, 0.25),
+    ROWS(ct_cross_entropy, "probabilities of pixels, weighted, smoothed", entropy,
+         cross_entropy_of_probabilities, NULL, (X(2, 5, 3), FRACTION(2, 5, 3), WEIGHTS), 4, (2, 3), -100,
+         0.25),
     SAMPLE(CT_NONE, ct_cross_entropy, "one sample", entropy, cross_entropy, targets_weight,
            (X(5), SCALAR_OPERAND(INDEX, 0, 5), ABSENT_OPERAND), 4, -100, 0),
     SAMPLE(CT_MEAN, ct_cross_entropy, "one sample, weighted", entropy, cross_entropy, targets_weight,
            (X(5), SCALAR_OPERAND(INDEX, 0, 5), WEIGHTS), 4, -100, 0.1),
-    SAMPLE(CT_MEAN, ct_cross_entropy, "one sample of probabilities", entropy, cross_entropy_of_probabilities, NULL,
-           (X(5), FRACTION(5), WEIGHTS), 4, -100, 0.1),
-    ROWS(ct_nll_loss, "classes", nll_loss, likelihood, targets_weight, (X(4, 5), CLASSES(4), ABSENT_OPERAND), 4, (4), -100),
-    ROWS(ct_nll_loss, "weighted, ignoring 1", nll_loss, likelihood, targets_weight, (X(6, 5), CLASSES(6), WEIGHTS), 4,
-         (6), 1),
-    ROWS(ct_nll_loss, "of pixels", nll_loss, likelihood, targets_weight, (X(2, 5, 2, 3), CLASSES(2, 2, 3), WEIGHTS), 4,
-         (2, 2, 3), -100),
+    SAMPLE(CT_MEAN, ct_cross_entropy, "one sample of probabilities", entropy, cross_entropy_of_probabilities,
+           NULL, (X(5), FRACTION(5), WEIGHTS), 4, -100, 0.1),
+    ROWS(ct_nll_loss, "classes", nll_loss, likelihood, targets_weight, (X(4, 5), CLASSES(4), ABSENT_OPERAND),
+         4, (4), -100),
+    ROWS(ct_nll_loss, "weighted, ignoring 1", nll_loss, likelihood, targets_weight,
+         (X(6, 5), CLASSES(6), WEIGHTS), 4, (6), 1),
+    ROWS(ct_nll_loss, "of pixels", nll_loss, likelihood, targets_weight,
+         (X(2, 5, 2, 3), CLASSES(2, 2, 3), WEIGHTS), 4, (2, 2, 3), -100),
     SAMPLE(CT_SUM, ct_nll_loss, "one sample", nll_loss, likelihood, targets_weight,
            (X(5), SCALAR_OPERAND(INDEX, 0, 5), ABSENT_OPERAND), 4, -100),
     ELEMENTS(ct_kl_div, "probabilities", kl_div, divergence, (X(3, 4), FRACTION(3, 4)), 0, 0, 0),
-    ELEMENTS(ct_kl_div, "zeros among them", kl_div, divergence, (X(3, 4), OPERAND(GRAIN, 0, 2, 3, 4)), 0, AT_KINKS, 0),
+    ELEMENTS(ct_kl_div, "zeros among them", kl_div, divergence, (X(3, 4), OPERAND(GRAIN, 0, 2, 3, 4)), 0,
+             AT_KINKS, 0),
     ELEMENTS(ct_kl_div, "log-probabilities", kl_div, divergence_of_logs, (X(3, 4), X(3, 4)), 0, 0, 1),
     EACH(CT_BATCHMEAN, ct_kl_div, "probabilities", kl_div, divergence, (X(3, 4), FRACTION(3, 4)), 0, 0, 0),
     ELEMENTS(ct_hinge_embedding_loss, "margin 1.3", hinge_loss, hinge,
              (OPERAND(AWAY, -3, 3, 3, 4), OPERAND(SIGN, -1, 1, 3, 4)), 0, 0, 1.25),
-    ELEMENTS(ct_margin_ranking_loss, "margin 0.3", ranking_loss, ranking, (PAIR, OPERAND(SIGN, -1, 1, 3, 4)), 0, 0, 0.3),
+    ELEMENTS(ct_margin_ranking_loss, "margin 0.3", ranking_loss, ranking, (PAIR, OPERAND(SIGN, -1, 1, 3, 4)),
+             0, 0, 0.3),
     ROWS(ct_cosine_embedding_loss, "rows", cosine_embedding, cosine_loss, NULL,
          (X(6, 5), X(6, 5), OPERAND(SIGN, -1, 1, 6)), 0, (6), -0.4),
     SAMPLE(CT_SUM, ct_cosine_embedding_loss, "one pair", cosine_embedding, cosine_loss, NULL,
            (X(5), X(5), SCALAR_OPERAND(SIGN, -1, 1)), 0, -0.4),
-    ROWS(ct_triplet_margin_loss, "p = 2", triplet_loss, triplet, NULL, (X(6, 4), X(6, 4), X(6, 4)), 0, (6), 1, 2),
-    ROWS(ct_triplet_margin_loss, "p = 3", triplet_loss, triplet, NULL, (X(6, 4), X(6, 4), X(6, 4)), 0, (6), 2, 3),
-    ELEMENTS(ct_poisson_nll_loss, "of logs", poisson_loss, poisson, (X(3, 4), OPERAND(AWAY, 0, 5, 3, 4)), 0, 0, 1, 0, 1e-8),
+    ROWS(ct_triplet_margin_loss, "p = 2", triplet_loss, triplet, NULL, (X(6, 4), X(6, 4), X(6, 4)), 0, (6), 1,
+         2),
+    ROWS(ct_triplet_margin_loss, "p = 3", triplet_loss, triplet, NULL, (X(6, 4), X(6, 4), X(6, 4)), 0, (6), 2,
+         3),
+    ELEMENTS(ct_poisson_nll_loss, "of logs", poisson_loss, poisson, (X(3, 4), OPERAND(AWAY, 0, 5, 3, 4)), 0,
+             0, 1, 0, 1e-8),
     ELEMENTS(ct_poisson_nll_loss, "of rates", poisson_loss, poisson,
              (OPERAND(REAL, 0.2, 4, 3, 4), OPERAND(AWAY, 0, 5, 3, 4)), 0, 0, 0, 0, 0.01),
-    ELEMENTS(ct_poisson_nll_loss, "full", poisson_loss, poisson, (X(3, 4), OPERAND(AWAY, 0, 5, 3, 4)), 0, 0, 1, 1, 1e-8),
-    ELEMENTS(ct_gaussian_nll_loss, "plain", gaussian_loss, gaussian, (PAIR, OPERAND(REAL, 0.3, 3, 3, 4)), 0, 0, 0, 1e-6),
+    ELEMENTS(ct_poisson_nll_loss, "full", poisson_loss, poisson, (X(3, 4), OPERAND(AWAY, 0, 5, 3, 4)), 0, 0,
+             1, 1, 1e-8),
+    ELEMENTS(ct_gaussian_nll_loss, "plain", gaussian_loss, gaussian, (PAIR, OPERAND(REAL, 0.3, 3, 3, 4)), 0,
+             0, 0, 1e-6),
     ELEMENTS(ct_gaussian_nll_loss, "full, one variance a row", gaussian_loss, gaussian,
              (PAIR, OPERAND(REAL, 0.3, 3, 3, 1)), 0, 0, 1, 1e-6),
 };

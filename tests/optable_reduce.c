@@ -2,59 +2,94 @@
 #include "optable.h"
 
 #define SHAPE 3, 4, 5
-#define OVER_ALL(name_, f, kind, lo, hi, dtypes_, result_, flags_)                                                \
-    {.name = #name_, .unary = name_, .join = f, .x = {OPERAND(kind, lo, hi, SHAPE)}, .dtypes = dtypes_,           \
-     .result = result_, .flags = flags_},                                                                         \
-    {.name = #name_, .variant = "0-dim", .unary = name_, .join = f, .x = {SCALAR_OPERAND(kind, lo, hi)},          \
-     .dtypes = dtypes_, .result = result_, .flags = flags_}
-#define ALL_OF_NOTHING(name_, f, dtypes_, result_)                                                                \
-    {.name = #name_, .variant = "empty", .unary = name_, .join = f, .x = {OPERAND(REAL, 0, 1, 3, 0, 5)},          \
-     .dtypes = dtypes_, .result = result_}
-#define OVER(name_, variant_, f, operand, dtypes_, result_, flags_, keepdim_, ndims_, ...)                        \
-    {.name = #name_, .variant = variant_, .reduction = name_, .join = f, .x = {operand}, .dtypes = dtypes_,       \
-     .result = result_, .flags = flags_, .keepdim = keepdim_, .ndims = ndims_, .dims = {__VA_ARGS__}}
-#define OVER_DIMS(name_, f, kind, lo, hi, dtypes_, result_, flags_)                                               \
-    OVER(name_, "first", f, OPERAND(kind, lo, hi, SHAPE), dtypes_, result_, flags_, false, 1, 0),                 \
-    OVER(name_, "middle, kept", f, OPERAND(kind, lo, hi, SHAPE), dtypes_, result_, flags_, true, 1, 1),           \
-    OVER(name_, "last", f, OPERAND(kind, lo, hi, SHAPE), dtypes_, result_, flags_, false, 1, -1),                 \
-    OVER(name_, "first and last, kept", f, OPERAND(kind, lo, hi, SHAPE), dtypes_, result_, flags_, true, 2, 2, 0), \
-    OVER(name_, "all by default", f, OPERAND(kind, lo, hi, SHAPE), dtypes_, result_, flags_, false, 0, 0),        \
-    OVER(name_, "all, kept", f, OPERAND(kind, lo, hi, SHAPE), dtypes_, result_, flags_, true, 3, 0, 1, 2),        \
-    OVER(name_, "0-dim", f, SCALAR_OPERAND(kind, lo, hi), dtypes_, result_, flags_, false, 1, -1),                \
-    OVER(name_, "empty result", f, OPERAND(kind, lo, hi, 3, 0, 5), dtypes_, result_, flags_, false, 1, 0)
-#define DIMS_OF_NOTHING(name_, f, dtypes_, result_)                                                               \
-    OVER(name_, "of nothing", f, OPERAND(REAL, 0, 1, 3, 0, 5), dtypes_, result_, 0, false, 1, 1)
-#define ALONG(name_, variant_, adapter, f, operand, dtypes_, result_, flags_, keepdim_, dim)                      \
-    {.name = #name_, .variant = variant_, .call = adapter, .join = f, .x = {operand}, .dtypes = dtypes_,          \
-     .result = result_, .flags = flags_, .keepdim = keepdim_, .ndims = 1, .dims = {dim}}
-#define PLACES(name_, variant_, adapter, f, kind, dtypes_, result_, flags_)                                       \
-    ALONG(name_, variant_ "first", adapter, f, OPERAND(kind, -3, 4, SHAPE), dtypes_, result_, flags_, false, 0),  \
-    ALONG(name_, variant_ "middle, kept", adapter, f, OPERAND(kind, -3, 4, SHAPE), dtypes_, result_, flags_, true, 1), \
-    ALONG(name_, variant_ "last", adapter, f, OPERAND(kind, -3, 4, SHAPE), dtypes_, result_, flags_, false, -1),  \
-    ALONG(name_, variant_ "0-dim", adapter, f, SCALAR_OPERAND(kind, -3, 4), dtypes_, result_, flags_, false, 0),  \
-    ALONG(name_, variant_ "empty result", adapter, f, OPERAND(kind, -3, 4, 3, 0, 5), dtypes_, result_, flags_, false, 0)
+#define OVER_ALL(name_, f, kind, lo, hi, dtypes_, result_, flags_)                                           \
+    {.name = #name_,                                                                                         \
+     .unary = name_,                                                                                         \
+     .join = f,                                                                                              \
+     .x = {OPERAND(kind, lo, hi, SHAPE)},                                                                    \
+     .dtypes = dtypes_,                                                                                      \
+     .result = result_,                                                                                      \
+     .flags = flags_},                                                                                       \
+    {                                                                                                        \
+        .name = #name_, .variant = "0-dim", .unary = name_, .join = f, .x = {SCALAR_OPERAND(kind, lo, hi)},  \
+        .dtypes = dtypes_, .result = result_, .flags = flags_                                                \
+    }
+#define ALL_OF_NOTHING(name_, f, dtypes_, result_, flags_)                                                   \
+    {                                                                                                        \
+        .name = #name_, .variant = "empty", .unary = name_, .join = f, .x = {OPERAND(REAL, 0, 1, 3, 0, 5)},  \
+        .dtypes = dtypes_, .result = result_, .flags = flags_                                                \
+    }
+#define OVER(name_, variant_, f, operand, dtypes_, result_, flags_, keepdim_, ndims_, ...)                   \
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .reduction = name_, .join = f, .x = {operand},                  \
+        .dtypes = dtypes_, .result = result_, .flags = flags_, .keepdim = keepdim_, .ndims = ndims_,         \
+        .dims = {                                                                                            \
+            __VA_ARGS__                                                                                      \
+        }                                                                                                    \
+    }
+#define OVER_DIMS(name_, f, kind, lo, hi, dtypes_, result_, flags_)                                          \
+    OVER(name_, "first", f, OPERAND(kind, lo, hi, SHAPE), dtypes_, result_, flags_, false, 1, 0),            \
+        OVER(name_, "middle, kept", f, OPERAND(kind, lo, hi, SHAPE), dtypes_, result_, flags_, true, 1, 1),  \
+        OVER(name_, "last", f, OPERAND(kind, lo, hi, SHAPE), dtypes_, result_, flags_, false, 1, -1),        \
+        OVER(name_, "first and last, kept", f, OPERAND(kind, lo, hi, SHAPE), dtypes_, result_, flags_, true, \
+             2, 2, 0),                                                                                       \
+        OVER(name_, "all by default", f, OPERAND(kind, lo, hi, SHAPE), dtypes_, result_, flags_, false, 0,   \
+             0),                                                                                             \
+        OVER(name_, "all, kept", f, OPERAND(kind, lo, hi, SHAPE), dtypes_, result_, flags_, true, 3, 0, 1,   \
+             2),                                                                                             \
+        OVER(name_, "0-dim", f, SCALAR_OPERAND(kind, lo, hi), dtypes_, result_, flags_, false, 1, -1),       \
+        OVER(name_, "empty result", f, OPERAND(kind, lo, hi, 3, 0, 5), dtypes_, result_, flags_, false, 1,   \
+             0)
+#define DIMS_OF_NOTHING(name_, f, dtypes_, result_, flags_)                                                  \
+    OVER(name_, "of nothing", f, OPERAND(REAL, 0, 1, 3, 0, 5), dtypes_, result_, flags_, false, 1, 1)
+#define ALONG(name_, variant_, adapter, f, operand, dtypes_, result_, flags_, keepdim_, dim)                 \
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .call = adapter, .join = f, .x = {operand}, .dtypes = dtypes_,  \
+        .result = result_, .flags = flags_, .keepdim = keepdim_, .ndims = 1, .dims = {                       \
+            dim                                                                                              \
+        }                                                                                                    \
+    }
+#define PLACES(name_, variant_, adapter, f, kind, dtypes_, result_, flags_)                                  \
+    ALONG(name_, variant_ "first", adapter, f, OPERAND(kind, -3, 4, SHAPE), dtypes_, result_, flags_, false, \
+          0),                                                                                                \
+        ALONG(name_, variant_ "middle, kept", adapter, f, OPERAND(kind, -3, 4, SHAPE), dtypes_, result_,     \
+              flags_, true, 1),                                                                              \
+        ALONG(name_, variant_ "last", adapter, f, OPERAND(kind, -3, 4, SHAPE), dtypes_, result_, flags_,     \
+              false, -1),                                                                                    \
+        ALONG(name_, variant_ "0-dim", adapter, f, SCALAR_OPERAND(kind, -3, 4), dtypes_, result_, flags_,    \
+              false, 0),                                                                                     \
+        ALONG(name_, variant_ "empty result", adapter, f, OPERAND(kind, -3, 4, 3, 0, 5), dtypes_, result_,   \
+              flags_, false, 0)
 /* p[0] is the correction, or the norm's p. */
-#define WITH_P(name_, variant_, adapter, f, kind, flags_, p_)                                                     \
-    {.name = #name_, .variant = variant_, .call = adapter, .join = f, .x = {OPERAND(kind, -3, 3, SHAPE)},         \
-     .p = {p_}, .flags = flags_}
-#define WITH_P_DIMS(name_, variant_, adapter, f, kind, flags_, p_, keepdim_, ndims_, ...)                         \
-    {.name = #name_, .variant = variant_, .call = adapter, .join = f, .x = {OPERAND(kind, -3, 3, SHAPE)},         \
-     .p = {p_}, .flags = flags_, .keepdim = keepdim_, .ndims = ndims_, .dims = {__VA_ARGS__}}
-#define NORM(p_, kind, flags_)                                                                                    \
-    WITH_P(ct_norm, #p_, norm, length, kind, flags_, p_),                                                         \
-    WITH_P_DIMS(ct_norm_dim, #p_ ", middle, kept", norm_dim, length, kind, flags_, p_, true, 1, 1),               \
-    WITH_P_DIMS(ct_norm_dim, #p_ ", two dims", norm_dim, length, kind, flags_, p_, false, 2, 0, -1)
-#define LINES(name_, adapter, f)                                                                                  \
-    LINE(name_, "first", adapter, f, OPERAND(REAL, -3, 3, SHAPE), 0),                                             \
-    LINE(name_, "middle", adapter, f, OPERAND(REAL, -3, 3, SHAPE), 1),                                            \
-    LINE(name_, "last", adapter, f, OPERAND(REAL, -3, 3, SHAPE), -1),                                             \
-    LINE(name_, "0-dim", adapter, f, SCALAR_OPERAND(REAL, -3, 3), 0),                                             \
-    LINE(name_, "large numbers", adapter, f, OPERAND(REAL, -900, 900, SHAPE), -1),                                \
-    LINE(name_, "empty", adapter, f, OPERAND(REAL, -3, 3, 3, 0), 1),                                              \
-    LINE(name_, "large", adapter, f, OPERAND(REAL, -3, 3, 70, 9, 31), 1)
-#define LINE(name_, variant_, adapter, f, operand, dim)                                                           \
-    {.name = #name_, .variant = variant_, .call = adapter, .along = f, .x = {operand}, .ndims = 1, .dims = {dim}, \
-     .flags = ROUNDS}
+#define WITH_P(name_, variant_, adapter, f, kind, flags_, p_)                                                \
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .call = adapter, .join = f, .x = {OPERAND(kind, -3, 3, SHAPE)}, \
+        .p = {p_}, .flags = flags_                                                                           \
+    }
+#define WITH_P_DIMS(name_, variant_, adapter, f, kind, flags_, p_, keepdim_, ndims_, ...)                    \
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .call = adapter, .join = f, .x = {OPERAND(kind, -3, 3, SHAPE)}, \
+        .p = {p_}, .flags = flags_, .keepdim = keepdim_, .ndims = ndims_, .dims = {                          \
+            __VA_ARGS__                                                                                      \
+        }                                                                                                    \
+    }
+#define NORM(p_, kind, flags_)                                                                               \
+    WITH_P(ct_norm, #p_, norm, length, kind, flags_, p_),                                                    \
+        WITH_P_DIMS(ct_norm_dim, #p_ ", middle, kept", norm_dim, length, kind, flags_, p_, true, 1, 1),      \
+        WITH_P_DIMS(ct_norm_dim, #p_ ", two dims", norm_dim, length, kind, flags_, p_, false, 2, 0, -1)
+#define LINES(name_, adapter, f)                                                                             \
+    LINE(name_, "first", adapter, f, OPERAND(REAL, -3, 3, SHAPE), 0),                                        \
+        LINE(name_, "middle", adapter, f, OPERAND(REAL, -3, 3, SHAPE), 1),                                   \
+        LINE(name_, "last", adapter, f, OPERAND(REAL, -3, 3, SHAPE), -1),                                    \
+        LINE(name_, "0-dim", adapter, f, SCALAR_OPERAND(REAL, -3, 3), 0),                                    \
+        LINE(name_, "large numbers", adapter, f, OPERAND(REAL, -900, 900, SHAPE), -1),                       \
+        LINE(name_, "empty", adapter, f, OPERAND(REAL, -3, 3, 3, 0), 1),                                     \
+        LINE(name_, "large", adapter, f, OPERAND(REAL, -3, 3, 70, 9, 31), 1)
+#define LINE(name_, variant_, adapter, f, operand, dim)                                                      \
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .call = adapter, .along = f, .x = {operand}, .ndims = 1,        \
+        .dims = {dim}, .dtypes = ANY_DTYPE, .result = FLOAT, .flags = ROUNDS                                 \
+    }
 
 /* ---- references: of n numbers ---- */
 
@@ -170,22 +205,25 @@ CALL(log_softmax, ct_log_softmax(x[0], (int)row->dims[0]))
 
 static const Row rows[] = {
     OVER_ALL(ct_sum, sum, REAL, -3, 3, ANY_DTYPE, WIDE, ROUNDS),
-    ALL_OF_NOTHING(ct_sum, sum, ANY_DTYPE, WIDE),
+    ALL_OF_NOTHING(ct_sum, sum, ANY_DTYPE, WIDE, 0),
     OVER_DIMS(ct_sum_dim, sum, REAL, -3, 3, ANY_DTYPE, WIDE, ROUNDS),
-    DIMS_OF_NOTHING(ct_sum_dim, sum, ANY_DTYPE, WIDE),
-    OVER(ct_sum_dim, "large, last", sum, OPERAND(REAL, -3, 3, 300, 257), NUMBERS, WIDE, ROUNDS, false, 1, 1),
-    OVER(ct_sum_dim, "large, first", sum, OPERAND(REAL, -3, 3, 300, 257), NUMBERS, WIDE, ROUNDS, false, 1, 0),
-    OVER(ct_sum_dim, "large, all", sum, OPERAND(REAL, -3, 3, 300, 257), NUMBERS, WIDE, ROUNDS, true, 0, 0),
+    DIMS_OF_NOTHING(ct_sum_dim, sum, ANY_DTYPE, WIDE, 0),
+    OVER(ct_sum_dim, "large, last", sum, OPERAND(REAL, -3, 3, 300, 257), ANY_DTYPE, WIDE, ROUNDS, false, 1,
+         1),
+    OVER(ct_sum_dim, "large, first", sum, OPERAND(REAL, -3, 3, 300, 257), ANY_DTYPE, WIDE, ROUNDS, false, 1,
+         0),
+    OVER(ct_sum_dim, "large, all", sum, OPERAND(REAL, -3, 3, 300, 257), ANY_DTYPE, WIDE, ROUNDS, true, 0, 0),
     OVER_ALL(ct_prod, product, REAL, 0.4, 1.5, ANY_DTYPE, WIDE, ROUNDS),
-    ALL_OF_NOTHING(ct_prod, product, ANY_DTYPE, WIDE),
+    ALL_OF_NOTHING(ct_prod, product, ANY_DTYPE, WIDE, 0),
     OVER_DIMS(ct_prod_dim, product, REAL, -2, 2, ANY_DTYPE, WIDE, ROUNDS),
-    OVER(ct_prod_dim, "zeros", product, OPERAND(GRAIN, -2, 3, SHAPE), NUMBERS, WIDE, ROUNDS, false, 1, 1),
-    OVER(ct_prod_dim, "zeros in two dims", product, OPERAND(GRAIN, -1, 3, 2, 2, 3), NUMBERS, WIDE, ROUNDS, false, 2, 0, 2),
-    DIMS_OF_NOTHING(ct_prod_dim, product, ANY_DTYPE, WIDE),
+    OVER(ct_prod_dim, "zeros", product, OPERAND(GRAIN, -2, 3, SHAPE), ANY_DTYPE, WIDE, ROUNDS, false, 1, 1),
+    OVER(ct_prod_dim, "zeros in two dims", product, OPERAND(GRAIN, -1, 3, 2, 2, 3), ANY_DTYPE, WIDE, ROUNDS,
+         false, 2, 0, 2),
+    DIMS_OF_NOTHING(ct_prod_dim, product, ANY_DTYPE, WIDE, 0),
     OVER_ALL(ct_mean, mean, REAL, -3, 3, FLOATING, PROMOTED, ROUNDS),
-    ALL_OF_NOTHING(ct_mean, mean, FLOATING, PROMOTED),
+    ALL_OF_NOTHING(ct_mean, mean, FLOATING, PROMOTED, AT_KINKS),
     OVER_DIMS(ct_mean_dim, mean, REAL, -3, 3, FLOATING, PROMOTED, ROUNDS),
-    DIMS_OF_NOTHING(ct_mean_dim, mean, FLOATING, PROMOTED),
+    DIMS_OF_NOTHING(ct_mean_dim, mean, FLOATING, PROMOTED, AT_KINKS),
     OVER_ALL(ct_max, largest, DISTINCT, -3, 3, ANY_DTYPE, PROMOTED, EXACT),
     OVER_ALL(ct_max, largest, GRAIN, -3, 3, ANY_DTYPE, PROMOTED, EXACT | AT_KINKS),
     OVER_ALL(ct_min, smallest, DISTINCT, -3, 3, ANY_DTYPE, PROMOTED, EXACT),
@@ -202,9 +240,9 @@ static const Row rows[] = {
     WITH_P_DIMS(ct_std_dim, "last", std_dim, deviation, REAL, ROUNDS, 1, false, 1, -1),
     WITH_P_DIMS(ct_std_dim, "two dims, kept", std_dim, deviation, REAL, ROUNDS, 0, true, 2, 0, 2),
     OVER_ALL(ct_any, any, GRAIN, 0, 3, ANY_DTYPE, TRUTH, 0),
-    ALL_OF_NOTHING(ct_any, any, ANY_DTYPE, TRUTH),
+    ALL_OF_NOTHING(ct_any, any, ANY_DTYPE, TRUTH, 0),
     OVER_ALL(ct_all, all, GRAIN, 0, 3, ANY_DTYPE, TRUTH, 0),
-    ALL_OF_NOTHING(ct_all, all, ANY_DTYPE, TRUTH),
+    ALL_OF_NOTHING(ct_all, all, ANY_DTYPE, TRUTH, 0),
     OVER_DIMS(ct_any_dim, any, GRAIN, 0, 2, ANY_DTYPE, TRUTH, 0),
     OVER_DIMS(ct_all_dim, all, GRAIN, 0, 5, ANY_DTYPE, TRUTH, 0),
     NORM(2, REAL, ROUNDS),
@@ -214,9 +252,9 @@ static const Row rows[] = {
     NORM(0, GRAIN, ROUNDS | AT_KINKS),
     NORM(INFINITY, DISTINCT, ROUNDS),
     NORM(-INFINITY, DISTINCT, ROUNDS),
-    OVER_ALL(ct_logsumexp, logsumexp, REAL, -3, 3, FLOATING, PROMOTED, ROUNDS),
-    ALL_OF_NOTHING(ct_logsumexp, logsumexp, FLOATING, PROMOTED),
-    OVER_DIMS(ct_logsumexp_dim, logsumexp, REAL, -900, 900, FLOATING, PROMOTED, ROUNDS),
+    OVER_ALL(ct_logsumexp, logsumexp, REAL, -3, 3, ANY_DTYPE, FLOAT, ROUNDS),
+    ALL_OF_NOTHING(ct_logsumexp, logsumexp, ANY_DTYPE, FLOAT, 0),
+    OVER_DIMS(ct_logsumexp_dim, logsumexp, REAL, -900, 900, ANY_DTYPE, FLOAT, ROUNDS),
     PLACES(ct_max_dim, "values, ", max_dim, largest, DISTINCT, ANY_DTYPE, PROMOTED, EXACT),
     PLACES(ct_max_dim, "indices, ", max_dim_indices, argmax, GRAIN, ANY_DTYPE, PLACE, 0),
     PLACES(ct_min_dim, "values, ", min_dim, smallest, DISTINCT, ANY_DTYPE, PROMOTED, EXACT),

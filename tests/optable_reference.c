@@ -1,5 +1,5 @@
-/* Naive references in double arithmetic: loops over logical indices, with nothing of the library's but the reading of
- * the operands. */
+/* Naive references in double arithmetic: loops over logical indices, with nothing of the library's but the
+ * reading of the operands. */
 #include "optable.h"
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +134,7 @@ static Dense by_lines(const Row *row, const Dense *x) {
 
 static Dense by_entries(const Row *row, const Dense *x) {
     Dense y = dense_new(&row->shape);
-    int64_t index[CT_MAX_DIMS];
+    int64_t index[CT_MAX_DIMS] = {0};
     for (int64_t place = 0, n = dense_numel(&y); place < n; place++) {
         unravel(place, &y.shape, index);
         y.values[place] = row->entry(index, x, row);
@@ -254,7 +254,8 @@ ct_dtype result_dtype(const Row *row, ct_tensor *const *x) {
     ct_dtype dtype = row->result == FIRST ? ct_type(x[0]) : promoted(row, x);
     if (is_floating_dtype(dtype)) return dtype;
     if (row->result == FLOAT) return CT_F32;
-    return row->result == WIDE ? CT_I64 : dtype;
+    bool widens = row->result == WIDE || (row->result == COUNTED && dtype == CT_BOOL);
+    return widens ? CT_I64 : dtype;
 }
 
 /* Of forward results against the F64 answer on the same operands. */

@@ -3,38 +3,54 @@
 #include <string.h>
 
 #define X(...) OPERAND(REAL, -3, 3, __VA_ARGS__)
-#define LIST(...) {__VA_ARGS__}
+#define LIST(...)                                                                                            \
+    { __VA_ARGS__ }
 #define COUNT(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 /* dims: what the call takes; sizes, strides, offset: the result's places in x. */
 #define VIEW(name_, variant_, adapter, operand, flags_, sizes_, strides_, offset_, ...)                      \
-    {.name = #name_, .variant = variant_, .call = adapter, .entry = strided, .x = {operand},                 \
-     .dtypes = ANY_DTYPE, .flags = EXACT | (flags_), .shape = {SIZES sizes_}, .strides = LIST strides_,      \
-     .offset = offset_, .dims = {__VA_ARGS__}, .ndims = COUNT(__VA_ARGS__)}
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .call = adapter, .entry = strided, .x = {operand},              \
+        .dtypes = ANY_DTYPE, .flags = EXACT | (flags_), .shape = {SIZES sizes_}, .strides = LIST strides_,   \
+        .offset = offset_, .dims = {__VA_ARGS__}, .ndims = COUNT(__VA_ARGS__)                                \
+    }
 #define SAME_ORDER(name_, variant_, adapter, operand, flags_, sizes_, ...)                                   \
-    {.name = #name_, .variant = variant_, .call = adapter, .entry = same_order, .x = {operand},              \
-     .dtypes = ANY_DTYPE, .flags = EXACT | (flags_), .shape = {SIZES sizes_}, .dims = {__VA_ARGS__},         \
-     .ndims = COUNT(__VA_ARGS__)}
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .call = adapter, .entry = same_order, .x = {operand},           \
+        .dtypes = ANY_DTYPE, .flags = EXACT | (flags_), .shape = {SIZES sizes_}, .dims = {__VA_ARGS__},      \
+        .ndims = COUNT(__VA_ARGS__)                                                                          \
+    }
 #define TO_0DIM(name_, variant_, adapter, operand, flags_)                                                   \
-    {.name = #name_, .variant = variant_, .call = adapter, .entry = same_order, .x = {operand},              \
-     .dtypes = ANY_DTYPE, .flags = EXACT | (flags_)}
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .call = adapter, .entry = same_order, .x = {operand},           \
+        .dtypes = ANY_DTYPE, .flags = EXACT | (flags_)                                                       \
+    }
 #define INDEXED(text_, sizes_, strides_, offset_)                                                            \
-    {.name = "ct_at", .variant = text_, .text = text_, .call = at_text, .entry = strided, .x = {X(3, 4, 5)}, \
-     .dtypes = ANY_DTYPE, .flags = EXACT | SHARES, .shape = {SIZES sizes_}, .strides = LIST strides_, .offset = offset_}
+    {                                                                                                        \
+        .name = "ct_at", .variant = text_, .text = text_, .call = at_text, .entry = strided,                 \
+        .x = {X(3, 4, 5)}, .dtypes = ANY_DTYPE, .flags = EXACT | SHARES, .shape = {SIZES sizes_},            \
+        .strides = LIST strides_, .offset = offset_                                                          \
+    }
 /* dims: those of the call; the piece that is looked at and the number of pieces. */
 #define PIECE(name_, variant_, adapter, sizes_, strides_, offset_, size, dim, piece, pieces)                 \
     VIEW(name_, variant_, adapter, X(3, 5), SHARES, sizes_, strides_, offset_, size, dim, piece, pieces)
 /* offset: the dim that is joined. */
 #define JOIN(name_, variant_, adapter, f, dim, sizes_, ...)                                                  \
-    {.name = #name_, .variant = variant_, .call = adapter, .entry = f, .x = {__VA_ARGS__},                   \
-     .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES sizes_}, .offset = dim}
+    {                                                                                                        \
+        .name = #name_, .variant = variant_, .call = adapter, .entry = f, .x = {__VA_ARGS__},                \
+        .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES sizes_}, .offset = dim                          \
+    }
 #define REPEAT(variant_, operand, sizes_, ...)                                                               \
-    {.name = "ct_repeat", .variant = variant_, .call = repeat, .entry = repeated, .x = {operand},            \
-     .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES sizes_}, .dims = {__VA_ARGS__},                    \
-     .ndims = COUNT(__VA_ARGS__)}
+    {                                                                                                        \
+        .name = "ct_repeat", .variant = variant_, .call = repeat, .entry = repeated, .x = {operand},         \
+        .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES sizes_}, .dims = {__VA_ARGS__},                 \
+        .ndims = COUNT(__VA_ARGS__)                                                                          \
+    }
 #define PAD(mode, variant_, f, operand, sizes_, ...)                                                         \
-    {.name = "ct_pad", .variant = mode variant_, .text = mode, .call = pad, .entry = f, .x = {operand},      \
-     .p = {7}, .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES sizes_}, .dims = {__VA_ARGS__},          \
-     .ndims = COUNT(__VA_ARGS__)}
+    {                                                                                                        \
+        .name = "ct_pad", .variant = mode variant_, .text = mode, .call = pad, .entry = f, .x = {operand},   \
+        .p = {7}, .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES sizes_}, .dims = {__VA_ARGS__},       \
+        .ndims = COUNT(__VA_ARGS__)                                                                          \
+    }
 
 /* ---- references ---- */
 
@@ -64,10 +80,14 @@ static double repeated(const int64_t *at, const Dense *x, const Row *row) {
 static int64_t source_of(char mode, int64_t i, int64_t n) {
     if (i >= 0 && i < n) return i;
     switch (mode) {
-    case 'r': return i < 0 ? -i : 2 * (n - 1) - i;
-    case 'e': return i < 0 ? 0 : n - 1;
-    case 'c': return (i + n) % n;
-    default: return -1;
+    case 'r':
+        return i < 0 ? -i : 2 * (n - 1) - i;
+    case 'e':
+        return i < 0 ? 0 : n - 1;
+    case 'c':
+        return (i + n) % n;
+    default:
+        return -1;
     }
 }
 static double padded(char mode, const int64_t *at, const Dense *x, const Row *row) {
@@ -153,8 +173,16 @@ static const Row rows[] = {
     SAME_ORDER(ct_view, "-1", view, X(4, 6), SHARES | ROW_MAJOR_ONLY, (24), -1),
     SAME_ORDER(ct_flatten, "all", flatten, X(2, 3, 4), 0, (24), 0, -1),
     SAME_ORDER(ct_flatten, "last two", flatten, X(2, 3, 4), 0, (2, 12), 1, 2),
-    {.name = "ct_flatten", .variant = "0-dim", .call = flatten, .entry = same_order, .x = {SCALAR_OPERAND(REAL, -3, 3)},
-     .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES(1)}, .dims = {0, -1}, .ndims = 2},
+    {.name = "ct_flatten",
+     .variant = "0-dim",
+     .call = flatten,
+     .entry = same_order,
+     .x = {SCALAR_OPERAND(REAL, -3, 3)},
+     .dtypes = ANY_DTYPE,
+     .flags = EXACT,
+     .shape = {SIZES(1)},
+     .dims = {0, -1},
+     .ndims = 2},
     SAME_ORDER(ct_unflatten, "-1", unflatten, X(2, 12), 0, (2, 3, 4), 1, 3, -1),
     SAME_ORDER(ct_unflatten, "first", unflatten, X(6, 4), 0, (2, 3, 4), 0, 2, 3),
     VIEW(ct_transpose, "first and last", transpose, X(2, 3, 4), SHARES, (4, 3, 2), (1, 4, 12), 0, 0, -1),
@@ -204,7 +232,8 @@ static const Row rows[] = {
     JOIN(ct_cat, "one", cat, joined_at, 0, (2, 3), X(2, 3)),
     JOIN(ct_stack, "first dim", stack, stacked_at, 0, (3, 2, 3), X(2, 3), X(2, 3), X(2, 3)),
     JOIN(ct_stack, "last dim", stack, stacked_at, 2, (2, 3, 2), X(2, 3), X(2, 3)),
-    JOIN(ct_stack, "0-dim ones", stack, stacked_at, 0, (2), SCALAR_OPERAND(REAL, -3, 3), SCALAR_OPERAND(REAL, -3, 3)),
+    JOIN(ct_stack, "0-dim ones", stack, stacked_at, 0, (2), SCALAR_OPERAND(REAL, -3, 3),
+         SCALAR_OPERAND(REAL, -3, 3)),
     REPEAT("same rank", X(2, 3), (4, 9), 2, 3),
     REPEAT("a new dim", X(2, 3), (2, 2, 6), 2, 1, 2),
     REPEAT("none", X(2, 3), (0, 3), 0, 1),

@@ -3,16 +3,22 @@
 
 /* name, reference, lo, hi: a smooth function of floating result that takes any number. */
 #define SMOOTH(name_, f, lo, hi) SMOOTH_WITH(name_, f, lo, hi, 0)
-#define SMOOTH_WITH(name_, f, lo, hi, flags_)                                                                    \
-    {.name = #name_, .unary = name_, .f1 = f, .x = {OPERAND(REAL, lo, hi, 3, 4, 5)}, .dtypes = ANY_DTYPE,        \
-     .result = FLOAT, .flags = flags_}
-#define KINKED(name_, f, lo, hi, dtypes_, result_)                                                               \
-    {.name = #name_, .unary = name_, .f1 = f, .x = {OPERAND(AWAY, lo, hi, 3, 4, 5)}, .dtypes = dtypes_,          \
-     .result = result_}
+#define SMOOTH_WITH(name_, f, lo, hi, flags_)                                                                \
+    {                                                                                                        \
+        .name = #name_, .unary = name_, .f1 = f, .x = {OPERAND(REAL, lo, hi, 3, 4, 5)}, .dtypes = ANY_DTYPE, \
+        .result = FLOAT, .flags = flags_                                                                     \
+    }
+#define KINKED(name_, f, lo, hi, dtypes_, result_)                                                           \
+    {                                                                                                        \
+        .name = #name_, .unary = name_, .f1 = f, .x = {OPERAND(AWAY, lo, hi, 3, 4, 5)}, .dtypes = dtypes_,   \
+        .result = result_                                                                                    \
+    }
 /* With parameters: an adapter, a reference, what stands in the adapter's p. */
-#define WITH(name_, adapter, f, lo, hi, result_, dtypes_, flags_, ...)                                           \
-    {.name = #name_, .call = adapter, .fn = f, .x = {OPERAND(AWAY, lo, hi, 3, 4, 5)}, .p = {__VA_ARGS__},        \
-     .dtypes = dtypes_, .result = result_, .flags = flags_}
+#define WITH(name_, adapter, f, lo, hi, result_, dtypes_, flags_, ...)                                       \
+    {                                                                                                        \
+        .name = #name_, .call = adapter, .fn = f, .x = {OPERAND(AWAY, lo, hi, 3, 4, 5)}, .p = {__VA_ARGS__}, \
+        .dtypes = dtypes_, .result = result_, .flags = flags_                                                \
+    }
 
 /* ---- references ---- */
 
@@ -104,10 +110,12 @@ static double inverse_erf(double y) {
 /* Recurrence up to 20, then the asymptotic series. */
 static double digamma(double x) {
     double sum = 0;
-    if (x <= 0 && x == floor(x)) return NAN;
+    if (x == 0) return copysign(INFINITY, -x);
+    if (x < 0 && x == floor(x)) return NAN;
     for (; x < 20; x++) sum -= 1 / x;
     double z = 1 / (x * x);
-    return sum + log(x) - 0.5 / x - z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z / 132))));
+    return sum + log(x) - 0.5 / x -
+           z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z / 132))));
 }
 
 static double hardtanh_of(const double *v, const Row *row) {
@@ -152,7 +160,7 @@ static double dropout_of(const double *v, const Row *row) {
     return row->p[1] != 0 && row->p[0] == 1 ? 0 : v[0];
 }
 static bool dropped_or_scaled(double got, const double *v, const Row *row) {
-    return got == 0 || fabs(got - v[0] / (1 - row->p[0])) <= 1e-5 * fabs(got);
+    return got == 0 || fabs(got - v[0] / (1 - row->p[0])) <= 0.01 * fabs(got);
 }
 
 /* ---- calls ---- */
@@ -170,32 +178,56 @@ CALL(threshold, ct_threshold(x[0], row->p[0], row->p[1]))
 CALL(glu, ct_glu(x[0], (int)row->dims[0]))
 CALL(dropout, ct_dropout(x[0], row->p[0], row->p[1] != 0))
 
-#define TO(dtype_, result_, f, variant_)                                                                       \
-    {.name = "ct_to", .variant = variant_, .call = to, .f1 = f, .x = {OPERAND(REAL, 0, 9, 3, 4, 5)},           \
-     .p = {dtype_}, .dtypes = ANY_DTYPE, .result = result_}
-#define PRELU(variant_, ...)                                                                           \
-    {.name = "ct_prelu", .variant = variant_, .binary = ct_prelu, .entry = prelu_of,                           \
-     .x = {OPERAND(AWAY, -3, 3, 3, 4, 5), __VA_ARGS__}, .shape = {SIZES(3, 4, 5)}}
-#define DROPOUT(variant_, p_, training)                                                                        \
-    {.name = "ct_dropout", .variant = variant_, .call = dropout, .fn = dropout_of,                             \
-     .x = {OPERAND(REAL, -3, 3, 3, 4, 5)}, .p = {p_, training}, .flags = EXACT | RANDOM | NO_INFINITIES}
-#define TRUTH_OF(name_, f)                                                                                     \
-    {.name = #name_, .unary = name_, .f1 = f, .x = {OPERAND(GRAIN, -2, 3, 3, 4, 5)}, .dtypes = ANY_DTYPE,      \
-     .result = TRUTH}
+#define TO(dtype_, result_, f, variant_)                                                                     \
+    {                                                                                                        \
+        .name = "ct_to", .variant = variant_, .call = to, .f1 = f, .x = {OPERAND(REAL, 0, 9, 3, 4, 5)},      \
+        .p = {dtype_}, .dtypes = ANY_DTYPE, .result = result_                                                \
+    }
+#define PRELU(variant_, ...)                                                                                 \
+    {                                                                                                        \
+        .name = "ct_prelu", .variant = variant_, .binary = ct_prelu, .entry = prelu_of,                      \
+        .x = {OPERAND(AWAY, -3, 3, 3, 4, 5), __VA_ARGS__}, .shape = {SIZES(3, 4, 5)}, .dtypes = ANY_DTYPE    \
+    }
+#define DROPOUT(variant_, p_, training)                                                                      \
+    {                                                                                                        \
+        .name = "ct_dropout", .variant = variant_, .call = dropout, .fn = dropout_of,                        \
+        .x = {OPERAND(REAL, -3, 3, 3, 4, 5)}, .p = {p_, training}, .flags = EXACT | RANDOM | NO_INFINITIES   \
+    }
+#define TRUTH_OF(name_, f)                                                                                   \
+    {                                                                                                        \
+        .name = #name_, .unary = name_, .f1 = f, .x = {OPERAND(GRAIN, -2, 3, 3, 4, 5)}, .dtypes = ANY_DTYPE, \
+        .result = TRUTH                                                                                      \
+    }
 
 static const Row rows[] = {
     TO(CT_F64, DOUBLE, itself, "to float64"),
     TO(CT_I64, PLACE, to_integer, "to int64"),
     TO(CT_BOOL, TRUTH, itself, "to bool"),
-    {.name = "ct_clone", .unary = ct_clone, .f1 = itself, .x = {OPERAND(REAL, -3, 3, 3, 4, 5)}, .dtypes = ANY_DTYPE,
+    {.name = "ct_clone",
+     .unary = ct_clone,
+     .f1 = itself,
+     .x = {OPERAND(REAL, -3, 3, 3, 4, 5)},
+     .dtypes = ANY_DTYPE,
      .flags = EXACT},
-    {.name = "ct_contiguous", .unary = ct_contiguous, .f1 = itself, .x = {OPERAND(REAL, -3, 3, 3, 4, 5)},
-     .dtypes = ANY_DTYPE, .flags = EXACT},
-    {.name = "ct_detach", .unary = ct_detach, .f1 = itself, .x = {OPERAND(REAL, -3, 3, 3, 4, 5)},
-     .dtypes = ANY_DTYPE, .flags = EXACT | SHARES | CONSTANT_RESULT},
-    {.name = "ct_neg", .unary = ct_neg, .f1 = negated, .x = {OPERAND(REAL, -3, 3, 3, 4, 5)}, .dtypes = NUMBERS},
-    KINKED(ct_abs, fabs, -3, 3, NUMBERS, PROMOTED),
-    KINKED(ct_sign, sign, -3, 3, NUMBERS, PROMOTED),
+    {.name = "ct_contiguous",
+     .unary = ct_contiguous,
+     .f1 = itself,
+     .x = {OPERAND(REAL, -3, 3, 3, 4, 5)},
+     .dtypes = ANY_DTYPE,
+     .flags = EXACT},
+    {.name = "ct_detach",
+     .unary = ct_detach,
+     .f1 = itself,
+     .x = {OPERAND(REAL, -3, 3, 3, 4, 5)},
+     .dtypes = ANY_DTYPE,
+     .flags = EXACT | SHARES | CONSTANT_RESULT},
+    {.name = "ct_neg",
+     .unary = ct_neg,
+     .f1 = negated,
+     .x = {OPERAND(REAL, -3, 3, 3, 4, 5)},
+     .dtypes = NUMBERS},
+    KINKED(ct_abs, fabs, -3, 3, ANY_DTYPE, PROMOTED),
+    KINKED(ct_sign, sign, -3, 3, ANY_DTYPE, PROMOTED),
     SMOOTH(ct_exp, exp, -3, 3),
     SMOOTH(ct_exp2, exp2, -3, 3),
     SMOOTH(ct_expm1, expm1, -3, 3),
@@ -205,7 +237,11 @@ static const Row rows[] = {
     SMOOTH(ct_log1p, log1p, -0.7, 5),
     SMOOTH(ct_sqrt, sqrt, 0.2, 5),
     SMOOTH(ct_rsqrt, rsqrt, 0.2, 5),
-    {.name = "ct_square", .unary = ct_square, .f1 = square, .x = {OPERAND(REAL, -3, 3, 3, 4, 5)}, .dtypes = NUMBERS},
+    {.name = "ct_square",
+     .unary = ct_square,
+     .f1 = square,
+     .x = {OPERAND(REAL, -3, 3, 3, 4, 5)},
+     .dtypes = ANY_DTYPE},
     SMOOTH(ct_reciprocal, reciprocal, 0.3, 3),
     SMOOTH(ct_sin, sin, -6, 6),
     SMOOTH(ct_cos, cos, -6, 6),
@@ -221,20 +257,30 @@ static const Row rows[] = {
     SMOOTH(ct_atanh, atanh, -0.9, 0.9),
     SMOOTH(ct_sigmoid, sigmoid, -6, 6),
     SMOOTH(ct_logsigmoid, logsigmoid, -6, 6),
-    KINKED(ct_relu, relu, -3, 3, NUMBERS, PROMOTED),
+    KINKED(ct_relu, relu, -3, 3, ANY_DTYPE, PROMOTED),
     KINKED(ct_relu6, relu6, -3, 9, ANY_DTYPE, FLOAT),
     SMOOTH_WITH(ct_silu, silu, -6, 6, NO_INFINITIES),
     SMOOTH_WITH(ct_mish, mish, -6, 6, NO_INFINITIES),
     KINKED(ct_softsign, softsign, -3, 3, ANY_DTYPE, FLOAT),
     KINKED(ct_hardsigmoid, hardsigmoid, -5, 5, ANY_DTYPE, FLOAT),
-    {.name = "ct_hardswish", .unary = ct_hardswish, .f1 = hardswish, .x = {OPERAND(AWAY, -5, 5, 3, 4, 5)},
-     .dtypes = ANY_DTYPE, .result = FLOAT, .flags = NO_INFINITIES},
+    {.name = "ct_hardswish",
+     .unary = ct_hardswish,
+     .f1 = hardswish,
+     .x = {OPERAND(AWAY, -5, 5, 3, 4, 5)},
+     .dtypes = ANY_DTYPE,
+     .result = FLOAT,
+     .flags = NO_INFINITIES},
     KINKED(ct_floor, floor, -5, 5, ANY_DTYPE, PROMOTED),
     KINKED(ct_ceil, ceil, -5, 5, ANY_DTYPE, PROMOTED),
     KINKED(ct_round, rint, -5, 5, ANY_DTYPE, PROMOTED),
     KINKED(ct_trunc, trunc, -5, 5, ANY_DTYPE, PROMOTED),
-    {.name = "ct_frac", .unary = ct_frac, .f1 = fraction, .x = {OPERAND(AWAY, -5, 5, 3, 4, 5)}, .dtypes = ANY_DTYPE,
-     .result = FLOAT, .flags = NO_INFINITIES},
+    {.name = "ct_frac",
+     .unary = ct_frac,
+     .f1 = fraction,
+     .x = {OPERAND(AWAY, -5, 5, 3, 4, 5)},
+     .dtypes = ANY_DTYPE,
+     .result = FLOAT,
+     .flags = NO_INFINITIES},
     SMOOTH(ct_erf, erf, -3, 3),
     SMOOTH(ct_erfc, erfc, -3, 3),
     SMOOTH(ct_erfinv, inverse_erf, -0.95, 0.95),
@@ -244,7 +290,7 @@ static const Row rows[] = {
     TRUTH_OF(ct_isinf, is_inf),
     TRUTH_OF(ct_isfinite, is_finite),
     TRUTH_OF(ct_logical_not, is_zero),
-    WITH(ct_hardtanh, hardtanh, hardtanh_of, -3, 3, PROMOTED, NUMBERS, 0, -1, 2),
+    WITH(ct_hardtanh, hardtanh, hardtanh_of, -3, 3, PROMOTED, ANY_DTYPE, 0, -1, 2),
     WITH(ct_gelu, gelu, gelu_of, -4, 4, FLOAT, ANY_DTYPE, NO_INFINITIES, 0),
     WITH(ct_gelu, gelu, gelu_of, -4, 4, FLOAT, ANY_DTYPE, NO_INFINITIES, 1),
     WITH(ct_leaky_relu, leaky_relu, leaky_relu_of, -3, 3, FLOAT, ANY_DTYPE, 0, 0.1),
@@ -252,20 +298,39 @@ static const Row rows[] = {
     KINKED(ct_selu, selu, -3, 3, ANY_DTYPE, FLOAT),
     WITH(ct_celu, celu, celu_of, -3, 3, FLOAT, ANY_DTYPE, 0, 1.5),
     WITH(ct_softplus, call_softplus, softplus_of, -3, 3, FLOAT, ANY_DTYPE, 0, 2, 3),
-    WITH(ct_clamp, clamp, hardtanh_of, -3, 3, PROMOTED, NUMBERS, 0, -1, 2),
-    WITH(ct_clamp, clamp, hardtanh_of, -3, 3, PROMOTED, FLOATING, 0, -INFINITY, 1),
+    WITH(ct_clamp, clamp, hardtanh_of, -3, 3, PROMOTED, ANY_DTYPE, 0, -1, 2),
+    WITH(ct_clamp, clamp, hardtanh_of, -3, 3, PROMOTED, ANY_DTYPE, 0, -INFINITY, 1),
     WITH(ct_nan_to_num, nan_to_num, nan_to_num_of, -3, 3, PROMOTED, ANY_DTYPE, 0, 7, 8, 9),
-    WITH(ct_threshold, threshold, threshold_of, -3, 3, PROMOTED, NUMBERS, 0, 1, 4),
-    {.name = "ct_glu", .variant = "dim 2", .call = glu, .entry = glu_of, .x = {OPERAND(REAL, -3, 3, 3, 4, 6)},
-     .dims = {2}, .shape = {SIZES(3, 4, 3)}},
-    {.name = "ct_glu", .variant = "dim 1", .call = glu, .entry = glu_of, .x = {OPERAND(REAL, -3, 3, 3, 4, 6)},
-     .dims = {1}, .shape = {SIZES(3, 2, 6)}},
+    WITH(ct_threshold, threshold, threshold_of, -3, 3, PROMOTED, ANY_DTYPE, 0, 1, 4),
+    {.name = "ct_glu",
+     .variant = "dim 2",
+     .call = glu,
+     .entry = glu_of,
+     .x = {OPERAND(REAL, -3, 3, 3, 4, 6)},
+     .dims = {2},
+     .shape = {SIZES(3, 4, 3)},
+     .dtypes = ANY_DTYPE,
+     .result = FLOAT},
+    {.name = "ct_glu",
+     .variant = "dim 1",
+     .call = glu,
+     .entry = glu_of,
+     .x = {OPERAND(REAL, -3, 3, 3, 4, 6)},
+     .dims = {1},
+     .shape = {SIZES(3, 2, 6)},
+     .dtypes = ANY_DTYPE,
+     .result = FLOAT},
     PRELU("one weight", OPERAND(REAL, 0.1, 0.5, 1)),
     PRELU("a weight for each channel", OPERAND(REAL, 0.1, 0.5, 4)),
     DROPOUT("p = 0", 0, 1),
     DROPOUT("p = 1", 1, 1),
     DROPOUT("not training", 0.5, 0),
-    {.name = "ct_dropout", .variant = "p = 0.25", .call = dropout, .accepts = dropped_or_scaled,
-     .x = {OPERAND(NONZERO, -3, 3, 3, 4, 5)}, .p = {0.25, 1}, .flags = RANDOM | NO_INFINITIES},
+    {.name = "ct_dropout",
+     .variant = "p = 0.25",
+     .call = dropout,
+     .accepts = dropped_or_scaled,
+     .x = {OPERAND(NONZERO, -3, 3, 3, 4, 5)},
+     .p = {0.25, 1},
+     .flags = RANDOM | NO_INFINITIES},
 };
 const RowGroup optable_unary = ROW_GROUP(rows);

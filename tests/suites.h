@@ -5,6 +5,7 @@
 #include <check.h>
 
 Suite *core_suite(void);
+Suite *random_suite(void);
 Suite *format_suite(void);
 Suite *io_suite(void);
 Suite *optable_suite(void);

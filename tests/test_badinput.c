@@ -1,5 +1,6 @@
-/* Bad input to every public function: it returns its failing value, with the right code and a message that begins with
- * its name; nothing leaks and no operand changes. badinput_rows.h has a row for every function of every header. */
+/* Bad input to every public function: it returns its failing value, with the right code and a message that
+ * begins with its name; nothing leaks and no operand changes. badinput_rows.h has a row for every function of
+ * every header. */
 #include "suites.h"
 #include "support.h"
 #include <ctype.h>
@@ -82,7 +83,8 @@ static void complain(int line, const char *function, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(problem, sizeof problem, format, arguments);
     va_end(arguments);
-    int written = snprintf(report + reported, REPORT_BYTES - reported, "\nbadinput_rows.h:%d: %s %s", line, function, problem);
+    int written = snprintf(report + reported, REPORT_BYTES - reported, "\nbadinput_rows.h:%d: %s %s", line,
+                           function, problem);
     if (written > 0 && reported + (size_t)written < REPORT_BYTES) reported += (size_t)written;
 }
 
@@ -96,8 +98,10 @@ static void end_row(int line, const char *function, bool failed, ct_status code)
     ct_status status = ct_error();
     const char *message = ct_error_message();
     if (!failed) complain(line, function, "did not return its failing value");
-    if (status != code) complain(line, function, "gave code %d, not %d: %s", (int)status, (int)code, message);
-    else if (strncmp(message, function, length) != 0 || strncmp(message + length, ": ", 2) != 0 || !message[length + 2])
+    if (status != code)
+        complain(line, function, "gave code %d, not %d: %s", (int)status, (int)code, message);
+    else if (strncmp(message, function, length) != 0 || strncmp(message + length, ": ", 2) != 0 ||
+             !message[length + 2])
         complain(line, function, "does not name itself: %s", message);
     ct_error_clear();
     ct_scope_end(scope);
@@ -106,7 +110,8 @@ static void end_row(int line, const char *function, bool failed, ct_status code)
         after.bytes_in_use != before.bytes_in_use)
         complain(line, function, "leaks %lld tensors, %lld nodes, %lld bytes",
                  (long long)(after.tensors_alive - before.tensors_alive),
-                 (long long)(after.nodes_alive - before.nodes_alive), (long long)(after.bytes_in_use - before.bytes_in_use));
+                 (long long)(after.nodes_alive - before.nodes_alive),
+                 (long long)(after.bytes_in_use - before.bytes_in_use));
 }
 
 /* Whether a result is a function's failing value. */
@@ -122,26 +127,28 @@ static bool is_nan(double got, double want) {
 static bool is_no_list(ct_params got, const void *want) {
     return got.items == want && got.count == 0;
 }
-#define FAILED(got, want)                       \
-    _Generic((got),                             \
-        bool: is_integer,                       \
-        int: is_integer,                        \
-        unsigned: is_integer,                   \
-        int64_t: is_integer,                    \
-        size_t: is_integer,                     \
-        double: is_nan,                         \
-        ct_params: is_no_list,                  \
+/* clang-format off */
+#define FAILED(got, want)          \
+    _Generic((got),                \
+        bool: is_integer,          \
+        int: is_integer,           \
+        unsigned: is_integer,      \
+        int64_t: is_integer,       \
+        size_t: is_integer,        \
+        double: is_nan,            \
+        ct_params: is_no_list,     \
         default: is_null)(got, want)
+/* clang-format on */
 
 /* ---- the rows ---- */
 
 static void run_rows(void) {
-#define ROW(failing, function, code, ...)                                  \
-    begin_row();                                                           \
+#define ROW(failing, function, code, ...)                                                                    \
+    begin_row();                                                                                             \
     end_row(__LINE__, #function, FAILED(function(__VA_ARGS__), failing), code);
-#define VOID_ROW(function, code, ...)                                      \
-    begin_row();                                                           \
-    function(__VA_ARGS__);                                                 \
+#define VOID_ROW(function, code, ...)                                                                        \
+    begin_row();                                                                                             \
+    function(__VA_ARGS__);                                                                                   \
     end_row(__LINE__, #function, true, code);
 #define SAFE(function, why)
 #include "badinput_rows.h"
@@ -152,7 +159,8 @@ static void run_rows(void) {
 
 START_TEST(every_function_refuses_bad_input) {
     make_operands();
-    ct_tensor *operands[OPERANDS] = {x, y, v, w, r, s, p, k, far, row, mask, spread, empty}, *copies[OPERANDS];
+    ct_tensor *operands[OPERANDS] = {x, y, v, w, r, s, p, k, far, row, mask, spread, empty},
+              *copies[OPERANDS];
     for (int i = 0; operands[i]; i++) copies[i] = ct_detach(ct_clone(operands[i]));
     run_rows();
     for (int i = 0; operands[i]; i++) {
@@ -224,9 +232,9 @@ static const char *const named[] = {
 #include "badinput_rows.h"
 };
 
-static const char *const headers[] = {"tensor/error.h",      "tensor/io.h",       "tensor/runtime.h", "tensor/scope.h",
-                                      "tensor/tensor.h",     "autograd/autograd.h", "autograd/ops.h", "nn/nn.h",
-                                      "optim/optim.h"};
+static const char *const headers[] = {"tensor/error.h", "tensor/io.h",     "tensor/runtime.h",
+                                      "tensor/scope.h", "tensor/tensor.h", "autograd/autograd.h",
+                                      "autograd/ops.h", "nn/nn.h",         "optim/optim.h"};
 
 static bool is_named(const char *function, size_t length) {
     for (size_t i = 0; i < sizeof named / sizeof *named; i++)
@@ -253,7 +261,8 @@ static int count_unnamed(const char *declarations) {
         const char *end = strchr(at, '('), *start = end;
         ck_assert_ptr_nonnull(end);
         while (isalnum((unsigned char)start[-1]) || start[-1] == '_') start--;
-        if (!is_named(start, (size_t)(end - start))) complain(0, "a public function", "has no row: %.*s", (int)(end - start), start);
+        if (!is_named(start, (size_t)(end - start)))
+            complain(0, "a public function", "has no row: %.*s", (int)(end - start), start);
         functions++;
     }
     return functions;

@@ -73,7 +73,8 @@ END_TEST
 /* ---- binary cross entropy ---- */
 
 START_TEST(bce_clamps_its_logs) {
-    ct_tensor *p = leaf(make_f64(CT_DIMS(6), 0, 0, 1, 1, 0.5, 0.25)), *y = make_f64(CT_DIMS(6), 0, 1, 0, 1, 1, 0);
+    ct_tensor *p = leaf(make_f64(CT_DIMS(6), 0, 0, 1, 1, 0.5, 0.25)),
+              *y = make_f64(CT_DIMS(6), 0, 1, 0, 1, 1, 0);
     ct_tensor *losses = ct_bce_loss(p, y, NULL, CT_NONE);
     assert_values("bce", losses, 1e-15, 0, 100, 100, 0, log(2), -log(0.75));
     backward(ct_sum(losses));
@@ -95,7 +96,8 @@ START_TEST(bce_wants_probabilities) {
     assert_fails(ct_bce_loss(low, good, NULL, CT_MEAN), CT_ERR_VALUE, "p holds -0.25");
     assert_fails(ct_bce_loss(good, high, NULL, CT_MEAN), CT_ERR_VALUE, "y holds 1.5");
     assert_values("NaN stays", ct_bce_loss(make_f32(CT_DIMS(2), NAN, 1), good, NULL, CT_NONE), 0, NAN, 0);
-    assert_values("nothing", ct_bce_loss(ct_ones(CT_F32, CT_DIMS(0)), ct_ones(CT_F32, CT_DIMS(0)), NULL, CT_SUM), 0, 0);
+    assert_values("nothing",
+                  ct_bce_loss(ct_ones(CT_F32, CT_DIMS(0)), ct_ones(CT_F32, CT_DIMS(0)), NULL, CT_SUM), 0, 0);
 }
 END_TEST
 
@@ -104,15 +106,17 @@ START_TEST(bce_weights_broadcast) {
     ct_tensor *columns = make_f64(CT_DIMS(3), 1, 0, 2), *rows = make_f64(CT_DIMS(2, 1), 1, 3);
     assert_values("columns", ct_bce_loss(p, y, columns, CT_SUM), 1e-15, 6 * log(2));
     assert_values("the mean counts elements", ct_bce_loss(p, y, rows, CT_MEAN), 1e-15, 2 * log(2));
-    assert_values("0-dim", ct_bce_with_logits_loss(ct_zeros_like(p), y, ct_scalar(CT_F64, 2), NULL, CT_SUM), 1e-14,
-                  12 * log(2));
-    assert_fails(ct_bce_loss(p, y, make_f64(CT_DIMS(2), 1, 2), CT_SUM), CT_ERR_SHAPE, "weight has shape (2,)");
+    assert_values("0-dim", ct_bce_with_logits_loss(ct_zeros_like(p), y, ct_scalar(CT_F64, 2), NULL, CT_SUM),
+                  1e-14, 12 * log(2));
+    assert_fails(ct_bce_loss(p, y, make_f64(CT_DIMS(2), 1, 2), CT_SUM), CT_ERR_SHAPE,
+                 "weight has shape (2,)");
     assert_fails(ct_bce_loss(p, y, ct_ones(CT_F64, CT_DIMS(1, 2, 3)), CT_SUM), CT_ERR_SHAPE, "(1, 2, 3)");
 }
 END_TEST
 
 START_TEST(bce_of_halves) {
-    ct_tensor *p = leaf(ct_to(make_f32(CT_DIMS(3), 0, 1, 0.5), CT_F16)), *y = ct_to(make_f32(CT_DIMS(3), 0, 1, 1), CT_F16);
+    ct_tensor *p = leaf(ct_to(make_f32(CT_DIMS(3), 0, 1, 0.5), CT_F16)),
+              *y = ct_to(make_f32(CT_DIMS(3), 0, 1, 1), CT_F16);
     ct_tensor *loss = ct_bce_loss(p, y, NULL, CT_SUM);
     assert_dtype(loss, CT_F16);
     backward(loss);
@@ -149,27 +153,31 @@ START_TEST(cross_entropy_of_classes) {
     ct_tensor *losses = ct_cross_entropy(logits, target, NULL, IGNORE, 0, CT_NONE);
     assert_values("losses", losses, 1e-14, log(6), log(2), log(3));
     assert_values("mean", ct_cross_entropy(logits, target, NULL, IGNORE, 0, CT_MEAN), 1e-14, log(36) / 3);
-    assert_values("int32", ct_cross_entropy(logits, ct_to(target, CT_I32), NULL, IGNORE, 0, CT_SUM), 1e-14, log(36));
+    assert_values("int32", ct_cross_entropy(logits, ct_to(target, CT_I32), NULL, IGNORE, 0, CT_SUM), 1e-14,
+                  log(36));
     ct_tensor *vector = ct_select(logits, 0, 0);
     assert_0dim(ct_cross_entropy(vector, ct_scalar(CT_I64, 2), NULL, IGNORE, 0, CT_NONE));
-    assert_values("a vector", ct_cross_entropy(vector, ct_scalar(CT_I64, 2), NULL, IGNORE, 0, CT_MEAN), 1e-14, log(2));
+    assert_values("a vector", ct_cross_entropy(vector, ct_scalar(CT_I64, 2), NULL, IGNORE, 0, CT_MEAN), 1e-14,
+                  log(2));
 }
 END_TEST
 
 START_TEST(ignored_rows_count_nowhere) {
     ct_tensor *logits = leaf(three_logits(3)), *target = CLASSES(CT_DIMS(3), 0, IGNORE, 1);
-    assert_values("none", ct_cross_entropy(logits, target, NULL, IGNORE, 0, CT_NONE), 1e-14, log(6), 0, log(3));
+    assert_values("none", ct_cross_entropy(logits, target, NULL, IGNORE, 0, CT_NONE), 1e-14, log(6), 0,
+                  log(3));
     ct_tensor *loss = ct_cross_entropy(logits, target, NULL, IGNORE, 0, CT_MEAN);
     assert_values("mean", loss, 1e-14, log(18) / 2);
     backward(loss);
     assert_values("slope", ct_select(ct_grad(logits), 0, 1), 0, 0, 0, 0);
-    assert_values("an index that is a class", ct_cross_entropy(logits, CLASSES(CT_DIMS(3), 0, 2, 2), NULL, 2, 0, CT_MEAN),
-                  1e-14, log(6));
+    assert_values("an index that is a class",
+                  ct_cross_entropy(logits, CLASSES(CT_DIMS(3), 0, 2, 2), NULL, 2, 0, CT_MEAN), 1e-14, log(6));
     ct_tensor *all = CLASSES(CT_DIMS(3), IGNORE, IGNORE, IGNORE);
     assert_values("all ignored: mean", ct_cross_entropy(logits, all, NULL, IGNORE, 0, CT_MEAN), 0, NAN);
     assert_values("all ignored: sum", ct_cross_entropy(logits, all, NULL, IGNORE, 0, CT_SUM), 0, 0);
     ct_tensor *nothing = ct_zeros(CT_F64, CT_DIMS(0, 3));
-    assert_values("no rows", ct_cross_entropy(nothing, ct_zeros(CT_I64, CT_DIMS(0)), NULL, IGNORE, 0, CT_MEAN), 0, NAN);
+    assert_values("no rows",
+                  ct_cross_entropy(nothing, ct_zeros(CT_I64, CT_DIMS(0)), NULL, IGNORE, 0, CT_MEAN), 0, NAN);
     assert_no_error();
 }
 END_TEST
@@ -186,7 +194,8 @@ END_TEST
 START_TEST(weights_of_classes_divide_the_mean) {
     ct_tensor *logits = three_logits(3), *target = CLASSES(CT_DIMS(3), 0, 2, IGNORE);
     ct_tensor *weight = make_f64(CT_DIMS(3), 2, 5, 3);
-    assert_values("none", ct_cross_entropy(logits, target, weight, IGNORE, 0, CT_NONE), 1e-14, 2 * log(6), 3 * log(2), 0);
+    assert_values("none", ct_cross_entropy(logits, target, weight, IGNORE, 0, CT_NONE), 1e-14, 2 * log(6),
+                  3 * log(2), 0);
     assert_values("mean", ct_cross_entropy(logits, target, weight, IGNORE, 0, CT_MEAN), 1e-14,
                   (2 * log(6) + 3 * log(2)) / 5);
     assert_values("nll", ct_nll_loss(ct_log_softmax(logits, 1), target, weight, IGNORE, CT_MEAN), 1e-14,
@@ -214,11 +223,13 @@ START_TEST(cross_entropy_of_probabilities) {
     const double second = 0.5 * log(3) + 0.5 * log(2);
     assert_values("none", ct_cross_entropy(logits, target, NULL, IGNORE, 0, CT_NONE), 1e-14, log(6), second);
     ct_tensor *weight = make_f64(CT_DIMS(3), 2, 4, 6);
-    assert_values("the mean divides by the rows", ct_cross_entropy(logits, target, weight, IGNORE, 0, CT_MEAN), 1e-14,
+    assert_values("the mean divides by the rows",
+                  ct_cross_entropy(logits, target, weight, IGNORE, 0, CT_MEAN), 1e-14,
                   (2 * log(6) + 2 * log(3) + 3 * log(2)) / 2);
     ct_tensor *hard = ct_to(ct_one_hot(CLASSES(CT_DIMS(2), 2, 0), 3), CT_F64);
     assert_allclose("smoothed", ct_cross_entropy(logits, hard, NULL, IGNORE, 0.2, CT_MEAN),
-                    ct_cross_entropy(logits, CLASSES(CT_DIMS(2), 2, 0), NULL, IGNORE, 0.2, CT_MEAN), 1e-14, 0);
+                    ct_cross_entropy(logits, CLASSES(CT_DIMS(2), 2, 0), NULL, IGNORE, 0.2, CT_MEAN), 1e-14,
+                    0);
 }
 END_TEST
 
@@ -236,16 +247,23 @@ END_TEST
 START_TEST(classes_are_checked) {
     ct_tensor *logits = three_logits(2), *target = CLASSES(CT_DIMS(2), 0, 3);
     assert_fails(ct_cross_entropy(logits, target, NULL, IGNORE, 0, CT_MEAN), CT_ERR_INDEX, "class 3");
-    assert_fails(ct_nll_loss(logits, CLASSES(CT_DIMS(2), -1, 0), NULL, IGNORE, CT_MEAN), CT_ERR_INDEX, "class -1");
-    assert_fails(ct_cross_entropy(logits, CLASSES(CT_DIMS(3), 0, 1, 2), NULL, IGNORE, 0, CT_MEAN), CT_ERR_SHAPE,
-                 "ct_cross_entropy: target has shape (3,)");
-    assert_fails(ct_cross_entropy(logits, make_f64(CT_DIMS(2), 0, 1), NULL, IGNORE, 0, CT_MEAN), CT_ERR_DTYPE, "float64");
-    assert_fails(ct_cross_entropy(logits, ct_ones(CT_I64, CT_DIMS(2, 3)), NULL, IGNORE, 0, CT_MEAN), CT_ERR_DTYPE, "int64");
-    assert_fails(ct_cross_entropy(logits, ct_ones(CT_F64, CT_DIMS(2, 3)), NULL, 1, 0, CT_MEAN), CT_ERR_VALUE, "ignore_index is 1");
+    assert_fails(ct_nll_loss(logits, CLASSES(CT_DIMS(2), -1, 0), NULL, IGNORE, CT_MEAN), CT_ERR_INDEX,
+                 "class -1");
+    assert_fails(ct_cross_entropy(logits, CLASSES(CT_DIMS(3), 0, 1, 2), NULL, IGNORE, 0, CT_MEAN),
+                 CT_ERR_SHAPE, "ct_cross_entropy: target has shape (3,)");
+    assert_fails(ct_cross_entropy(logits, make_f64(CT_DIMS(2), 0, 1), NULL, IGNORE, 0, CT_MEAN), CT_ERR_DTYPE,
+                 "float64");
+    assert_fails(ct_cross_entropy(logits, ct_ones(CT_I64, CT_DIMS(2, 3)), NULL, IGNORE, 0, CT_MEAN),
+                 CT_ERR_DTYPE, "int64");
+    assert_fails(ct_cross_entropy(logits, ct_ones(CT_F64, CT_DIMS(2, 3)), NULL, 1, 0, CT_MEAN), CT_ERR_VALUE,
+                 "ignore_index is 1");
     target = CLASSES(CT_DIMS(2), 0, 1);
-    assert_fails(ct_cross_entropy(logits, target, NULL, IGNORE, 1.5, CT_MEAN), CT_ERR_VALUE, "label_smoothing is 1.5");
-    assert_fails(ct_cross_entropy(logits, target, make_f64(CT_DIMS(2), 1, 1), IGNORE, 0, CT_MEAN), CT_ERR_SHAPE, "weight");
-    assert_fails(ct_cross_entropy(ct_scalar(CT_F32, 1), target, NULL, IGNORE, 0, CT_MEAN), CT_ERR_SHAPE, "logits");
+    assert_fails(ct_cross_entropy(logits, target, NULL, IGNORE, 1.5, CT_MEAN), CT_ERR_VALUE,
+                 "label_smoothing is 1.5");
+    assert_fails(ct_cross_entropy(logits, target, make_f64(CT_DIMS(2), 1, 1), IGNORE, 0, CT_MEAN),
+                 CT_ERR_SHAPE, "weight");
+    assert_fails(ct_cross_entropy(ct_scalar(CT_F32, 1), target, NULL, IGNORE, 0, CT_MEAN), CT_ERR_SHAPE,
+                 "logits");
     assert_fails(ct_nll_loss(target, target, NULL, IGNORE, CT_MEAN), CT_ERR_DTYPE, "logp is int64");
 }
 END_TEST
@@ -283,13 +301,15 @@ START_TEST(hinge_and_ranking) {
     ct_tensor *x = make_f64(CT_DIMS(4), 0.5, -2, 0.25, 3), *y = CLASSES(CT_DIMS(4), 1, 1, -1, -1);
     assert_values("hinge", ct_hinge_embedding_loss(x, y, 1, CT_NONE), 0, 0.5, -2, 0.75, 0);
     ct_tensor *a = make_f64(CT_DIMS(3), 1, 1, 2), *b = make_f64(CT_DIMS(3), 0, 3, 3);
-    assert_values("ranking", ct_margin_ranking_loss(a, b, CLASSES(CT_DIMS(3), 1, 1, -1), 0.5, CT_NONE), 0, 0, 2.5, 0);
+    assert_values("ranking", ct_margin_ranking_loss(a, b, CLASSES(CT_DIMS(3), 1, 1, -1), 0.5, CT_NONE), 0, 0,
+                  2.5, 0);
     assert_fails(ct_hinge_embedding_loss(x, y, NAN, CT_NONE), CT_ERR_VALUE, "margin is nan");
 }
 END_TEST
 
 START_TEST(cosine_embedding) {
-    ct_tensor *a = leaf(make_f64(CT_DIMS(3, 2), 3, 4, 1, 0, 0, 0)), *b = make_f64(CT_DIMS(3, 2), 4, 3, 1, 1, 0, 0);
+    ct_tensor *a = leaf(make_f64(CT_DIMS(3, 2), 3, 4, 1, 0, 0, 0)),
+              *b = make_f64(CT_DIMS(3, 2), 4, 3, 1, 1, 0, 0);
     ct_tensor *losses = ct_cosine_embedding_loss(a, b, CLASSES(CT_DIMS(3), 1, -1, 1), 0.5, CT_NONE);
     assert_values("rows", losses, 1e-10, 0.04, sqrt(0.5) - 0.5, 1);
     backward(ct_sum(losses));
@@ -297,8 +317,10 @@ START_TEST(cosine_embedding) {
     ct_tensor *v = make_f64(CT_DIMS(2), 3, 4);
     assert_0dim(ct_cosine_embedding_loss(v, v, ct_scalar(CT_I64, -1), 0, CT_NONE));
     assert_values("vectors", ct_cosine_embedding_loss(v, v, ct_scalar(CT_I64, -1), 0, CT_MEAN), 1e-10, 1);
-    assert_fails(ct_cosine_embedding_loss(a, b, CLASSES(CT_DIMS(2), 1, 1), 0, CT_MEAN), CT_ERR_SHAPE, "y has shape (2,)");
-    assert_fails(ct_cosine_embedding_loss(a, b, CLASSES(CT_DIMS(3), 1, 1, 1), 2, CT_MEAN), CT_ERR_VALUE, "margin is 2");
+    assert_fails(ct_cosine_embedding_loss(a, b, CLASSES(CT_DIMS(2), 1, 1), 0, CT_MEAN), CT_ERR_SHAPE,
+                 "y has shape (2,)");
+    assert_fails(ct_cosine_embedding_loss(a, b, CLASSES(CT_DIMS(3), 1, 1, 1), 2, CT_MEAN), CT_ERR_VALUE,
+                 "margin is 2");
     ct_tensor *halves = ct_zeros(CT_F16, CT_DIMS(1, 2));
     ct_tensor *of_halves = ct_cosine_embedding_loss(halves, halves, CLASSES(CT_DIMS(1), 1), 0, CT_NONE);
     assert_dtype(of_halves, CT_F16);
@@ -307,14 +329,16 @@ START_TEST(cosine_embedding) {
 END_TEST
 
 START_TEST(triplets) {
-    ct_tensor *anchor = leaf(ct_zeros(CT_F64, CT_DIMS(2, 2))), *positive = make_f64(CT_DIMS(2, 2), 3, 4, 0, 0);
+    ct_tensor *anchor = leaf(ct_zeros(CT_F64, CT_DIMS(2, 2))),
+              *positive = make_f64(CT_DIMS(2, 2), 3, 4, 0, 0);
     ct_tensor *negative = make_f64(CT_DIMS(2, 2), 0, 1, 0, 9);
     ct_tensor *losses = ct_triplet_margin_loss(anchor, positive, negative, 1, 2, CT_NONE);
     assert_values("p = 2", losses, 1e-5, 5, 0);
     backward(ct_sum(losses));
     assert_values("slope", ct_grad(anchor), 1e-5, -0.6, -0.8 + 1, 0, 0);
     assert_values("p = 1", ct_triplet_margin_loss(anchor, positive, negative, 1, 1, CT_NONE), 1e-5, 7, 0);
-    assert_values("p = inf", ct_triplet_margin_loss(anchor, positive, negative, 1, INFINITY, CT_NONE), 1e-5, 4, 0);
+    assert_values("p = inf", ct_triplet_margin_loss(anchor, positive, negative, 1, INFINITY, CT_NONE), 1e-5,
+                  4, 0);
     assert_fails(ct_triplet_margin_loss(anchor, positive, negative, 1, 0, CT_NONE), CT_ERR_VALUE, "p is 0");
     ct_tensor *one = ct_scalar(CT_F64, 1);
     assert_fails(ct_triplet_margin_loss(one, one, one, 1, 2, CT_NONE), CT_ERR_SHAPE, "anchor");
@@ -324,8 +348,10 @@ END_TEST
 START_TEST(poisson_counts) {
     ct_tensor *x = make_f64(CT_DIMS(3), 0.5, 1, 2), *y = make_f64(CT_DIMS(3), 0, 1, 3);
     const double stirling = 3 * log(3) - 3 + 0.5 * log(6 * acos(-1));
-    assert_values("of logs", ct_poisson_nll_loss(x, y, true, false, 0, CT_NONE), 1e-14, exp(0.5), exp(1) - 1, exp(2) - 6);
-    assert_values("of rates", ct_poisson_nll_loss(x, y, false, true, 0, CT_NONE), 1e-14, 0.5, 1, 2 - 3 * log(2) + stirling);
+    assert_values("of logs", ct_poisson_nll_loss(x, y, true, false, 0, CT_NONE), 1e-14, exp(0.5), exp(1) - 1,
+                  exp(2) - 6);
+    assert_values("of rates", ct_poisson_nll_loss(x, y, false, true, 0, CT_NONE), 1e-14, 0.5, 1,
+                  2 - 3 * log(2) + stirling);
     ct_tensor *zero = leaf(ct_zeros(CT_F64, CT_DIMS(1)));
     backward(ct_poisson_nll_loss(ct_ones(CT_F64, CT_DIMS(1)), zero, true, true, 0, CT_SUM));
     assert_values("a count of 0 has a slope", ct_grad(zero), 0, -1);
@@ -337,20 +363,25 @@ START_TEST(gaussian_variances) {
     ct_tensor *x = make_f64(CT_DIMS(2, 2), 1, 2, 3, 4), *y = ct_zeros(CT_F64, CT_DIMS(2, 2));
     ct_tensor *ones = ct_ones(CT_F64, CT_DIMS(2, 2)), *rows = make_f64(CT_DIMS(2), 1, 4);
     assert_values("ones", ct_gaussian_nll_loss(x, y, ones, false, 1e-6, CT_NONE), 1e-15, 0.5, 2, 4.5, 8);
-    assert_values("full", ct_gaussian_nll_loss(x, x, ones, true, 1e-6, CT_MEAN), 1e-15, 0.5 * log(2 * acos(-1)));
+    assert_values("full", ct_gaussian_nll_loss(x, x, ones, true, 1e-6, CT_MEAN), 1e-15,
+                  0.5 * log(2 * acos(-1)));
     const double expected[] = {0.5, 2, 0.5 * (log(4) + 9. / 4), 0.5 * (log(4) + 4)};
     ct_tensor *wanted = support_from_doubles(CT_F64, CT_DIMS(2, 2), expected);
-    assert_allclose("a variance a row", ct_gaussian_nll_loss(x, y, rows, false, 1e-6, CT_NONE), wanted, 1e-14, 0);
-    assert_allclose("the same as a column", ct_gaussian_nll_loss(x, y, ct_unsqueeze(rows, 1), false, 1e-6, CT_NONE),
-                    wanted, 1e-14, 0);
+    assert_allclose("a variance a row", ct_gaussian_nll_loss(x, y, rows, false, 1e-6, CT_NONE), wanted, 1e-14,
+                    0);
+    assert_allclose("the same as a column",
+                    ct_gaussian_nll_loss(x, y, ct_unsqueeze(rows, 1), false, 1e-6, CT_NONE), wanted, 1e-14,
+                    0);
     ct_tensor *small = leaf(make_f64(CT_DIMS(1), 0)), *one = ct_ones(CT_F64, CT_DIMS(1));
     ct_tensor *loss = ct_gaussian_nll_loss(one, ct_zeros_like(one), small, false, 0.5, CT_SUM);
     assert_values("bounded", loss, 1e-15, 0.5 * (log(0.5) + 2));
     backward(loss);
     assert_values("passes through the bound", ct_grad(small), 1e-14, 0.5 * (2 - 4));
     assert_values("var itself stays", small, 0, 0);
-    assert_fails(ct_gaussian_nll_loss(x, y, ct_neg(ones), false, 1e-6, CT_MEAN), CT_ERR_VALUE, "var holds -1");
-    assert_fails(ct_gaussian_nll_loss(x, y, ct_ones(CT_F64, CT_DIMS(3)), false, 1e-6, CT_MEAN), CT_ERR_SHAPE, "var");
+    assert_fails(ct_gaussian_nll_loss(x, y, ct_neg(ones), false, 1e-6, CT_MEAN), CT_ERR_VALUE,
+                 "var holds -1");
+    assert_fails(ct_gaussian_nll_loss(x, y, ct_ones(CT_F64, CT_DIMS(3)), false, 1e-6, CT_MEAN), CT_ERR_SHAPE,
+                 "var");
 }
 END_TEST
 
@@ -365,9 +396,9 @@ END_TEST
 /* ---- what all refuse ---- */
 
 typedef ct_tensor *PairLoss(ct_tensor *x, ct_tensor *y);
-#define PAIR(name, call)                                           \
-    static ct_tensor *pair_##name(ct_tensor *x, ct_tensor *y) {    \
-        return call;                                               \
+#define PAIR(name, call)                                                                                     \
+    static ct_tensor *pair_##name(ct_tensor *x, ct_tensor *y) {                                              \
+        return call;                                                                                         \
     }
 PAIR(sse, ct_sse_loss(x, y))
 PAIR(mse, ct_mse_loss(x, y, CT_MEAN))
@@ -421,6 +452,21 @@ START_TEST(pairs_agree) {
 }
 END_TEST
 
+START_TEST(halves_give_halves) {
+    const ct_dtype halves[] = {CT_F16, CT_BF16};
+    for (int i = 0; i < 2; i++) {
+        ct_tensor *x = leaf(ct_to(make_f32(CT_DIMS(3), 0.25, 0.5, 0.75), halves[i]));
+        ct_tensor *y = ct_to(make_f32(CT_DIMS(3), 1, 0.25, 0.125), halves[i]);
+        ct_tensor *loss = pairs[_i].loss(x, y), *wide = pairs[_i].loss(ct_to(x, CT_F64), ct_to(y, CT_F64));
+        assert_dtype(loss, halves[i]);
+        assert_allclose(pairs[_i].name, loss, wide, 2e-2, 2e-2);
+        backward(loss);
+        assert_dtype(ct_grad(x), halves[i]);
+        ck_assert(ct_item(ct_all(ct_isfinite(ct_grad(x)))) == 1);
+    }
+}
+END_TEST
+
 /* ---- derivatives ---- */
 
 static ct_tensor *pair_of_two(ct_tensor *const *xs, int n, void *user) {
@@ -434,7 +480,8 @@ START_TEST(pairs_differentiate_twice) {
     PairLoss *loss = pairs[_i].loss;
     ct_tensor *xs[] = {leaf(make_random(CT_F64, (const int64_t[]){2, 3}, 2, 0.3, 0.9, 3, LAYOUT_CONTIGUOUS)),
                        leaf(make_random(CT_F64, (const int64_t[]){2, 3}, 2, 0.1, 0.7, 4, LAYOUT_TRANSPOSED))};
-    ck_assert_msg(ct_gradcheck(pair_of_two, &loss, xs, 2, &options) == CT_OK, "%s: %s", pairs[_i].name, ct_error_message());
+    ck_assert_msg(ct_gradcheck(pair_of_two, &loss, xs, 2, &options) == CT_OK, "%s: %s", pairs[_i].name,
+                  ct_error_message());
 }
 END_TEST
 
@@ -461,7 +508,8 @@ static ct_tensor *smoothed_probabilities(ct_tensor *const *xs, int n, void *user
 static ct_tensor *cosines(ct_tensor *const *xs, int n, void *user) {
     (void)n, (void)user;
     ct_tensor *b = DOUBLES(CT_DIMS(2, 3), 0, 1, 2, 0.25, -0.5, 0.25);
-    return ct_mul(ct_cosine_embedding_loss(xs[0], b, CLASSES(CT_DIMS(2), 1, -1), -0.5, CT_NONE), ct_sum(xs[1]));
+    return ct_mul(ct_cosine_embedding_loss(xs[0], b, CLASSES(CT_DIMS(2), 1, -1), -0.5, CT_NONE),
+                  ct_sum(xs[1]));
 }
 
 static ct_fn *const more[] = {weighted_logits, smoothed_classes, smoothed_probabilities, cosines};
@@ -483,7 +531,8 @@ START_TEST(short_memory_is_an_error) {
         ct_tensor *xs[] = {leaf(ct_full(CT_F64, CT_DIMS(2, 3), 0.5)), leaf(ct_full(CT_F64, CT_DIMS(3), 0.5))};
         tensor_alloc_fail_at(n, false);
         ct_tensor *loss = ct_sum(more[_i](xs, 2, NULL));
-        ck_assert_msg(!loss == (ct_error() != CT_OK), "allocation %lld: %s", (long long)n, ct_error_message());
+        ck_assert_msg(!loss == (ct_error() != CT_OK), "allocation %lld: %s", (long long)n,
+                      ct_error_message());
         if (loss) ct_backward(loss);
         tensor_alloc_fail_at(0, false);
         ct_status status = ct_error_clear();
@@ -524,6 +573,7 @@ Suite *losses_suite(void) {
     tcase_add_test(c, gaussian_variances);
     tcase_add_test(c, recording_stays_off);
     tcase_add_loop_test(c, pairs_agree, 0, (int)(sizeof pairs / sizeof *pairs));
+    tcase_add_loop_test(c, halves_give_halves, 0, (int)(sizeof pairs / sizeof *pairs));
     tcase_add_loop_test(c, pairs_differentiate_twice, 0, (int)(sizeof pairs / sizeof *pairs));
     tcase_add_loop_test(c, others_differentiate_twice, 0, (int)(sizeof more / sizeof *more));
     tcase_add_loop_test(c, short_memory_is_an_error, 0, (int)(sizeof more / sizeof *more));

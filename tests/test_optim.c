@@ -175,7 +175,8 @@ START_TEST(every_floating_dtype_trains) {
 END_TEST
 
 START_TEST(shared_parameters_are_updated_once) {
-    ct_tensor *x = leaf(make_f64(CT_DIMS(1), 1)), *y = leaf(make_f64(CT_DIMS(1), 1)), *shared[] = {x, y, x, x};
+    ct_tensor *x = leaf(make_f64(CT_DIMS(1), 1)), *y = leaf(make_f64(CT_DIMS(1), 1)),
+              *shared[] = {x, y, x, x};
     ct_optim *optim = ct_optim_sgd(list(shared, 4), 0.5, NULL);
     ct_set_grad(y, make_f64(CT_DIMS(1), 4));
     step_with(optim, x, make_f64(CT_DIMS(1), 1));
@@ -270,14 +271,16 @@ END_TEST
 START_TEST(lists_are_checked) {
     ct_tensor *x = leaf(make_f64(CT_DIMS(1), 1)), *parameters[] = {x, NULL};
     const char *names[] = {"weight", "bias"};
-    assert_fails(ct_optim_sgd((ct_params){parameters, names, 2}, 1, NULL), CT_ERR_NULL, "parameter 1 (bias) is NULL");
+    assert_fails(ct_optim_sgd((ct_params){parameters, names, 2}, 1, NULL), CT_ERR_NULL,
+                 "parameter 1 (bias) is NULL");
     parameters[1] = ct_square(x);
     assert_fails(ct_optim_sgd(list(parameters, 2), 1, NULL), CT_ERR_AUTOGRAD, "ct_optim_sgd: parameter 1");
     parameters[1] = ct_ones(CT_I64, CT_DIMS(2));
     assert_fails(ct_optim_adam(list(parameters, 2), 1, NULL), CT_ERR_DTYPE, "int64");
     parameters[1] = ct_expand(make_f64(CT_DIMS(1), 1), CT_DIMS(3));
     assert_fails(ct_optim_adam(list(parameters, 2), 1, NULL), CT_ERR_VALUE, "clone");
-    assert_fails(ct_optim_adam(list(parameters, 0), 1, NULL), CT_ERR_VALUE, "ct_optim_adam: there are 0 parameters");
+    assert_fails(ct_optim_adam(list(parameters, 0), 1, NULL), CT_ERR_VALUE,
+                 "ct_optim_adam: there are 0 parameters");
     assert_fails(ct_optim_adam(list(NULL, 2), 1, NULL), CT_ERR_NULL, "items");
     assert_status(ct_optim_step(NULL), CT_ERR_NULL, "ct_optim_step");
     ct_optim_zero_grad(NULL);
@@ -285,16 +288,16 @@ START_TEST(lists_are_checked) {
 }
 END_TEST
 
-#define REFUSES_SGD(field, value, fragment)                                                      \
-    do {                                                                                         \
-        ct_sgd_options options = {.field = value};                                               \
-        assert_fails(ct_optim_sgd(list(&x, 1), 1, &options), CT_ERR_VALUE, fragment);            \
+#define REFUSES_SGD(field, value, fragment)                                                                  \
+    do {                                                                                                     \
+        ct_sgd_options options = {.field = value};                                                           \
+        assert_fails(ct_optim_sgd(list(&x, 1), 1, &options), CT_ERR_VALUE, fragment);                        \
     } while (0)
-#define REFUSES_ADAM(field, value, fragment)                                                     \
-    do {                                                                                         \
-        ct_adam_options options = CT_ADAM_DEFAULTS;                                              \
-        options.field = value;                                                                   \
-        assert_fails(ct_optim_adam(list(&x, 1), 1, &options), CT_ERR_VALUE, fragment);           \
+#define REFUSES_ADAM(field, value, fragment)                                                                 \
+    do {                                                                                                     \
+        ct_adam_options options = CT_ADAM_DEFAULTS;                                                          \
+        options.field = value;                                                                               \
+        assert_fails(ct_optim_adam(list(&x, 1), 1, &options), CT_ERR_VALUE, fragment);                       \
     } while (0)
 
 START_TEST(options_are_checked) {

@@ -1,4 +1,5 @@
-/* What the files of losses share: checks that raise, and joining the losses of the elements. Not installed. */
+/* What the files of losses share: checks that raise, and joining the losses of the elements. Not installed.
+ */
 #ifndef COTANGENT_AUTOGRAD_INTERNAL_LOSSES_H
 #define COTANGENT_AUTOGRAD_INTERNAL_LOSSES_H
 
@@ -8,7 +9,8 @@
 bool autograd_loss_pair(const ct_tensor *x, const char *x_name, const ct_tensor *y, const char *y_name);
 bool autograd_loss_floating(const ct_tensor *x, const char *name);
 /* Whether an optional operand broadcasts to x's shape. Absent while an error is pending is a failed one. */
-bool autograd_loss_broadcasts(const ct_tensor *weight, const char *name, const ct_tensor *x, const char *x_name);
+bool autograd_loss_broadcasts(const ct_tensor *weight, const char *name, const ct_tensor *x,
+                              const char *x_name);
 bool autograd_loss_reduction(ct_reduction reduction, bool batchmean);
 /* Whether a number is finite and at least `least`. */
 bool autograd_loss_number(double value, double least, const char *name);

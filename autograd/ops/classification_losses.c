@@ -37,13 +37,16 @@ static ct_tensor *clamped_log_rest(ct_tensor *p) {
 static ct_tensor *bce_vjp(const Call *c, ct_tensor *g, int i) {
     ct_tensor *p = autograd_loss_widened(c->x[0]);
     if (i == 1) return ct_mul(g, ct_sub(clamped_log_rest(p), clamped_log(p)));
-    ct_tensor *variance = ct_clamp(ct_mul(p, ct_rsub_scalar(p, 1)), 1e-12f, INFINITY); /* PyTorch's float, F64 too */
+    /* PyTorch's bound is a float's 1e-12 in F64 too */
+    ct_tensor *variance = ct_clamp(ct_mul(p, ct_rsub_scalar(p, 1)), 1e-12f, INFINITY);
     return ct_mul(g, ct_div(ct_sub(p, c->x[1]), variance));
 }
 
 static const Op bce_op = {.name = "bce_loss",
                           .formula = "dz/dp = (p - y)/max(p (1 - p), 1e-12), dz/dy = log(1 - p) - log p",
-                          .forward = bce_forward, .vjp = bce_vjp, .reads = {INPUTS, INPUT(0)}};
+                          .forward = bce_forward,
+                          .vjp = bce_vjp,
+                          .reads = {INPUTS, INPUT(0)}};
 
 static ct_tensor *weighted(ct_tensor *losses, ct_tensor *weight) {
     return weight ? ct_mul(losses, weight) : losses;
@@ -69,8 +72,11 @@ static ct_tensor *logits_vjp(const Call *c, ct_tensor *g, int i) {
     return i == 0 ? ct_mul(g, ct_sub(ct_sigmoid(z), c->x[1])) : ct_neg(ct_mul(g, z));
 }
 
-static const Op logits_op = {.name = "bce_with_logits_loss", .formula = "dl/dz = sigmoid(z) - y, dl/dy = -z",
-                             .forward = logits_forward, .vjp = logits_vjp, .reads = {INPUTS, INPUT(0)}};
+static const Op logits_op = {.name = "bce_with_logits_loss",
+                             .formula = "dl/dz = sigmoid(z) - y, dl/dy = -z",
+                             .forward = logits_forward,
+                             .vjp = logits_vjp,
+                             .reads = {INPUTS, INPUT(0)}};
 
 /* (1 - y) z - (1 + (pos_weight - 1) y) log sigmoid(z) */
 static ct_tensor *logits_with_pos_weight(ct_tensor *z, ct_tensor *y, ct_tensor *pos_weight) {
@@ -92,7 +98,8 @@ ct_tensor *ct_bce_with_logits_loss(ct_tensor *z, ct_tensor *y, ct_tensor *weight
 
 /* ---- classes ---- */
 
-/* Scores [N, C, …] or [C] and what is asked of them: the class at each place [N, …], or none to be counted. */
+/* Scores [N, C, …] or [C] and what is asked of them: the class at each place [N, …], or none
+ * to be counted. */
 typedef struct {
     ct_tensor *classes; /* those ignored as 0 */
     ct_tensor *ignored; /* BOOL */
@@ -104,12 +111,14 @@ static int class_dim(const ct_tensor *scores) {
     return scores->ndim == 1 ? 0 : 1;
 }
 
-static bool takes_scores(const ct_tensor *scores, const char *name, const ct_tensor *target, const ct_tensor *weight) {
+static bool takes_scores(const ct_tensor *scores, const char *name, const ct_tensor *target,
+                         const ct_tensor *weight) {
     if (!tensor_given(scores, name) || !tensor_given(target, "target")) return false;
     if (!weight && ct_error()) return false;
     if (!autograd_loss_floating(scores, name)) return false;
     if (scores->ndim == 0 || scores->shape[class_dim(scores)] == 0) {
-        tensor_error(CT_ERR_SHAPE, "%s has shape %s; expected classes [C] or [N, C, ...]", name, tensor_shape_of(scores));
+        tensor_error(CT_ERR_SHAPE, "%s has shape %s; expected classes [C] or [N, C, ...]", name,
+                     tensor_shape_of(scores));
         return false;
     }
     int64_t classes = scores->shape[class_dim(scores)];
@@ -122,7 +131,8 @@ static bool takes_scores(const ct_tensor *scores, const char *name, const ct_ten
     return autograd_loss_floating(weight, "weight");
 }
 
-static bool takes_classes(const ct_tensor *scores, const char *name, ct_tensor *target, int64_t ignore_index) {
+static bool takes_classes(const ct_tensor *scores, const char *name, ct_tensor *target,
+                          int64_t ignore_index) {
     int64_t shape[CT_MAX_DIMS];
     int ndim = 0, dim = class_dim(scores);
     for (int d = 0; d < scores->ndim; d++)
@@ -130,8 +140,8 @@ static bool takes_classes(const ct_tensor *scores, const char *name, ct_tensor *
     bool fits = target->ndim == ndim;
     for (int d = 0; fits && d < ndim; d++) fits = target->shape[d] == shape[d];
     if (!fits) {
-        tensor_error(CT_ERR_SHAPE, "target has shape %s; expected classes %s for %s %s", tensor_shape_of(target),
-                     tensor_shape_text(shape, ndim), name, tensor_shape_of(scores));
+        tensor_error(CT_ERR_SHAPE, "target has shape %s; expected classes %s for %s %s",
+                     tensor_shape_of(target), tensor_shape_text(shape, ndim), name, tensor_shape_of(scores));
         return false;
     }
     if (target->dtype != CT_I64 && target->dtype != CT_I32) {
@@ -150,7 +160,8 @@ static ct_tensor *weights_of(const Labels *labels, ct_tensor *weight) {
     return ct_masked_fill(ct_reshape(chosen, classes->shape, classes->ndim), labels->ignored, 0);
 }
 
-static bool read_labels(ct_tensor *scores, ct_tensor *target, ct_tensor *weight, int64_t ignore_index, Labels *labels) {
+static bool read_labels(ct_tensor *scores, ct_tensor *target, ct_tensor *weight, int64_t ignore_index,
+                        Labels *labels) {
     *labels = (Labels){.dim = class_dim(scores)};
     labels->ignored = ct_eq(target, ct_from_data(CT_I64, &ignore_index, NULL, 0));
     labels->classes = ct_masked_fill(target, labels->ignored, 0);
@@ -187,7 +198,8 @@ ct_tensor *ct_nll_loss(ct_tensor *logp, ct_tensor *target, ct_tensor *weight, in
                        ct_reduction reduction) {
     FUNCTION("ct_nll_loss");
     CT_SCOPED;
-    if (!takes_scores(logp, "logp", target, weight) || !takes_classes(logp, "logp", target, ignore_index)) return NULL;
+    if (!takes_scores(logp, "logp", target, weight) || !takes_classes(logp, "logp", target, ignore_index))
+        return NULL;
     if (!autograd_loss_reduction(reduction, false)) return NULL;
     Labels labels;
     if (!read_labels(logp, target, weight, ignore_index, &labels)) return NULL;
@@ -222,13 +234,15 @@ ct_tensor *ct_cross_entropy(ct_tensor *logits, ct_tensor *target, ct_tensor *wei
                             double label_smoothing, ct_reduction reduction) {
     FUNCTION("ct_cross_entropy");
     CT_SCOPED;
-    if (!takes_scores(logits, "logits", target, weight) || !autograd_loss_reduction(reduction, false)) return NULL;
+    if (!takes_scores(logits, "logits", target, weight) || !autograd_loss_reduction(reduction, false))
+        return NULL;
     if (!(label_smoothing >= 0 && label_smoothing <= 1)) {
         tensor_error(CT_ERR_VALUE, "label_smoothing is %g; expected a number in [0, 1]", label_smoothing);
         return NULL;
     }
     if (!tensor_same_shape(logits, target))
-        return ct_scope_keep(cross_entropy_of_classes(logits, target, weight, ignore_index, label_smoothing, reduction));
+        return ct_scope_keep(
+            cross_entropy_of_classes(logits, target, weight, ignore_index, label_smoothing, reduction));
     if (!autograd_loss_floating(target, "target, of logits' shape and so probabilities,")) return NULL;
     if (ignore_index >= 0) {
         tensor_error(CT_ERR_VALUE, "ignore_index is %lld; with probabilities as target it must be negative",
@@ -247,6 +261,7 @@ ct_tensor *ct_kl_div(ct_tensor *logp, ct_tensor *q, bool log_target, ct_reductio
     ct_tensor *target = autograd_loss_target(q, logp);
     ct_tensor *zero = ct_eq_scalar(target, log_target ? -INFINITY : 0);
     ct_tensor *safe = ct_masked_fill(target, zero, log_target ? 0 : 1);
-    ct_tensor *losses = log_target ? ct_mul(ct_exp(safe), ct_sub(safe, logp)) : ct_mul(safe, ct_sub(ct_log(safe), logp));
+    ct_tensor *losses =
+        log_target ? ct_mul(ct_exp(safe), ct_sub(safe, logp)) : ct_mul(safe, ct_sub(ct_log(safe), logp));
     return ct_scope_keep(autograd_loss_reduced(ct_masked_fill(losses, zero, 0), reduction));
 }

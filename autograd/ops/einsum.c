@@ -1,9 +1,10 @@
-/* Einstein summation: operands are joined from left to right by batched products, written in recorded operations. */
+/* Einstein summation: operands are joined from left to right by batched products, written in recorded
+ * operations. */
 #include "../internal/op.h"
 #include <string.h>
 
-/* Labels as numbers: letters, then the dims of "...", counted so that the last one is the same for all operands.
- * Sets of labels are bits. */
+/* Labels as numbers: letters, then the dims of "...", counted so that the last one is the same for all
+ * operands. Sets of labels are bits. */
 enum { ELLIPSIS = 52, LABELS = ELLIPSIS + CT_MAX_DIMS };
 
 static uint64_t bit(int label) {
@@ -74,8 +75,8 @@ static bool label_dims(const Spec *s, const Term *term, int operand, int *labels
     const ct_tensor *x = s->xs[operand];
     int covered = x->ndim - term->n, n = 0;
     if (covered < 0 || (covered > 0 && term->ellipsis < 0)) {
-        tensor_error(CT_ERR_SHAPE, "\"%s\" gives operand %d %d labels%s; it has shape %s", s->text, operand, term->n,
-                     term->ellipsis < 0 ? "" : " and \"...\"", tensor_shape_of(x));
+        tensor_error(CT_ERR_SHAPE, "\"%s\" gives operand %d %d labels%s; it has shape %s", s->text, operand,
+                     term->n, term->ellipsis < 0 ? "" : " and \"...\"", tensor_shape_of(x));
         return false;
     }
     for (int i = 0; i <= term->n; i++) {
@@ -95,9 +96,11 @@ static bool note_size(Spec *s, int operand, int label, int64_t size) {
     }
     if (size == s->size[label] || size == 1) return true;
     char name[] = {'\'', label < ELLIPSIS ? letter_of(label) : '.', '\'', '\0'};
-    tensor_error(CT_ERR_SHAPE, "label %s of \"%s\" has size %lld in operand %d (shape %s) and %lld in operand %d "
-                 "(shape %s)", label < ELLIPSIS ? name : "\"...\"", s->text, (long long)s->size[label],
-                 s->first[label], tensor_shape_of(s->xs[s->first[label]]), (long long)size, operand,
+    tensor_error(CT_ERR_SHAPE,
+                 "label %s of \"%s\" has size %lld in operand %d (shape %s) and %lld in operand %d "
+                 "(shape %s)",
+                 label < ELLIPSIS ? name : "\"...\"", s->text, (long long)s->size[label], s->first[label],
+                 tensor_shape_of(s->xs[s->first[label]]), (long long)size, operand,
                  tensor_shape_of(s->xs[operand]));
     return false;
 }
@@ -110,9 +113,11 @@ static bool note_operand(Spec *s, const Term *term, int operand) {
     for (int d = 0; d < x->ndim; d++) {
         for (int e = 0; e < d; e++) {
             if (labels[e] != labels[d] || x->shape[e] == x->shape[d]) continue;
-            tensor_error(CT_ERR_SHAPE, "label '%c' of \"%s\" stands twice for operand %d of shape %s, with sizes %lld "
-                         "and %lld", letter_of(labels[d]), s->text, operand, tensor_shape_of(x),
-                         (long long)x->shape[e], (long long)x->shape[d]);
+            tensor_error(CT_ERR_SHAPE,
+                         "label '%c' of \"%s\" stands twice for operand %d of shape %s, with sizes %lld "
+                         "and %lld",
+                         letter_of(labels[d]), s->text, operand, tensor_shape_of(x), (long long)x->shape[e],
+                         (long long)x->shape[d]);
             return false;
         }
         if (!note_size(s, operand, labels[d], x->shape[d])) return false;
@@ -173,8 +178,8 @@ static bool read_spec(Spec *s) {
     if (*s->at && !read_output(s)) return false;
     if (!*s->at && !strstr(s->text, "->")) imply_output(s);
     if (s->n_output <= CT_MAX_DIMS) return true;
-    tensor_error(CT_ERR_SHAPE, "\"%s\" has a result of %d dims; at most %d are possible", s->text, s->n_output,
-                 CT_MAX_DIMS);
+    tensor_error(CT_ERR_SHAPE, "\"%s\" has a result of %d dims; at most %d are possible", s->text,
+                 s->n_output, CT_MAX_DIMS);
     return false;
 }
 
@@ -196,8 +201,8 @@ static void remove_label(int *labels, int n, int dim) {
     memmove(labels + dim, labels + dim + 1, (size_t)(n - 1 - dim) * sizeof *labels);
 }
 
-/* Dims `one` and `two` (after it), of equal size, become their diagonal, as the last dim: every (size + 1)-th element
- * of the matrices, row by row. */
+/* Dims `one` and `two` (after it), of equal size, become their diagonal, as the last dim: every (size + 1)-th
+ * element of the matrices, row by row. */
 static ct_tensor *diagonal(ct_tensor *x, int one, int two) {
     int64_t order[CT_MAX_DIMS], shape[CT_MAX_DIMS], size = x->shape[one];
     int n = 0;
@@ -247,8 +252,10 @@ static bool sum_others(Labelled *t, uint64_t kept) {
     int64_t dims[CT_MAX_DIMS];
     int gone = 0, n = 0;
     for (int d = 0; d < t->x->ndim; d++) {
-        if (kept & bit(t->label[d])) t->label[n++] = t->label[d];
-        else dims[gone++] = d;
+        if (kept & bit(t->label[d]))
+            t->label[n++] = t->label[d];
+        else
+            dims[gone++] = d;
     }
     if (gone) t->x = ct_sum_dim(t->x, dims, gone, false);
     return t->x != NULL;
@@ -291,8 +298,10 @@ static bool contract(Labelled *a, Labelled *b, uint64_t kept) {
     int64_t shape[CT_MAX_DIMS];
     int labels[CT_MAX_DIMS], n = 0;
     if (count(batch | rows | columns) > CT_MAX_DIMS) {
-        tensor_error(CT_ERR_SHAPE, "the product of two operands would have %d dims; at most %d are possible: give the "
-                     "operands in another order", count(batch | rows | columns), CT_MAX_DIMS);
+        tensor_error(CT_ERR_SHAPE,
+                     "the product of two operands would have %d dims; at most %d are possible: give the "
+                     "operands in another order",
+                     count(batch | rows | columns), CT_MAX_DIMS);
         return false;
     }
     for (int i = 0; i < 3; i++)
@@ -303,8 +312,10 @@ static bool contract(Labelled *a, Labelled *b, uint64_t kept) {
             labels[n++] = label;
         }
     ct_tensor *product;
-    if (summed) product = ct_bmm(as_matrices(a, batch, rows, summed), as_matrices(b, batch, summed, columns));
-    else product = ct_mul(as_matrices(a, batch, rows, 0), as_matrices(b, batch, 0, columns));
+    if (summed)
+        product = ct_bmm(as_matrices(a, batch, rows, summed), as_matrices(b, batch, summed, columns));
+    else
+        product = ct_mul(as_matrices(a, batch, rows, 0), as_matrices(b, batch, 0, columns));
     memcpy(a->label, labels, (size_t)n * sizeof *labels);
     a->x = ct_reshape(product, shape, n);
     return a->x != NULL;

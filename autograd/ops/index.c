@@ -19,10 +19,16 @@ static ct_tensor *index_add_vjp(const Call *c, ct_tensor *g, int i) {
     return i == 0 ? g : ct_index_select(g, c->attr->dim, c->x[1]);
 }
 
-static const Op index_select_op = {.name = "index_select", .formula = "dx = dy added up at the indices",
-                                   .forward = index_select_forward, .vjp = index_select_vjp, .reads = {INPUT(1)}};
-static const Op index_add_op = {.name = "index_add", .formula = "dy/dx = 1, dsrc = dy at the indices",
-                                .forward = index_add_forward, .vjp = index_add_vjp, .reads = {0, 0, INPUT(1)}};
+static const Op index_select_op = {.name = "index_select",
+                                   .formula = "dx = dy added up at the indices",
+                                   .forward = index_select_forward,
+                                   .vjp = index_select_vjp,
+                                   .reads = {INPUT(1)}};
+static const Op index_add_op = {.name = "index_add",
+                                .formula = "dy/dx = 1, dsrc = dy at the indices",
+                                .forward = index_add_forward,
+                                .vjp = index_add_vjp,
+                                .reads = {0, 0, INPUT(1)}};
 
 static ct_tensor *index_select_vjp(const Call *c, ct_tensor *g, int i) {
     return APPLY(&index_add_op, ((Attr){.dim = c->attr->dim}), autograd_input_zeros(c, i), c->x[1], g);
@@ -58,10 +64,16 @@ static ct_tensor *scatter_add_vjp(const Call *c, ct_tensor *g, int i) {
     return i == 0 ? g : ct_gather(g, c->attr->dim, c->x[1]);
 }
 
-static const Op gather_op = {.name = "gather", .formula = "dx = dy added up at the indices", .forward = gather_forward,
-                             .vjp = gather_vjp, .reads = {INPUT(1)}};
-static const Op scatter_add_op = {.name = "scatter_add", .formula = "dy/dx = 1, dsrc = dy at the indices",
-                                  .forward = scatter_add_forward, .vjp = scatter_add_vjp, .reads = {0, 0, INPUT(1)}};
+static const Op gather_op = {.name = "gather",
+                             .formula = "dx = dy added up at the indices",
+                             .forward = gather_forward,
+                             .vjp = gather_vjp,
+                             .reads = {INPUT(1)}};
+static const Op scatter_add_op = {.name = "scatter_add",
+                                  .formula = "dy/dx = 1, dsrc = dy at the indices",
+                                  .forward = scatter_add_forward,
+                                  .vjp = scatter_add_vjp,
+                                  .reads = {0, 0, INPUT(1)}};
 
 static ct_tensor *gather_vjp(const Call *c, ct_tensor *g, int i) {
     return APPLY(&scatter_add_op, ((Attr){.dim = c->attr->dim}), autograd_input_zeros(c, i), c->x[1], g);
@@ -111,8 +123,11 @@ static ct_tensor *masked_fill_vjp(const Call *c, ct_tensor *g, int i) {
     return ct_masked_fill(g, c->x[1], 0);
 }
 
-static const Op masked_fill_op = {.name = "masked_fill", .formula = "dy/dx = 0 where mask, else 1",
-                                  .forward = masked_fill_forward, .vjp = masked_fill_vjp, .reads = {INPUT(1)}};
+static const Op masked_fill_op = {.name = "masked_fill",
+                                  .formula = "dy/dx = 0 where mask, else 1",
+                                  .forward = masked_fill_forward,
+                                  .vjp = masked_fill_vjp,
+                                  .reads = {INPUT(1)}};
 
 ct_tensor *ct_masked_fill(ct_tensor *x, ct_tensor *mask, double value) {
     return APPLY(&masked_fill_op, ((Attr){.alpha = value}), x, mask);
@@ -132,10 +147,14 @@ static ct_tensor *triangle_vjp(const Call *c, ct_tensor *g, int i) {
     return (c->attr->flag ? ct_triu : ct_tril)(g, c->attr->start);
 }
 
-static const Op tril_op = {.name = "tril", .formula = "dy/dx = 1 in the lower triangle, else 0",
-                           .forward = triangle_forward, .vjp = triangle_vjp};
-static const Op triu_op = {.name = "triu", .formula = "dy/dx = 1 in the upper triangle, else 0",
-                           .forward = triangle_forward, .vjp = triangle_vjp};
+static const Op tril_op = {.name = "tril",
+                           .formula = "dy/dx = 1 in the lower triangle, else 0",
+                           .forward = triangle_forward,
+                           .vjp = triangle_vjp};
+static const Op triu_op = {.name = "triu",
+                           .formula = "dy/dx = 1 in the upper triangle, else 0",
+                           .forward = triangle_forward,
+                           .vjp = triangle_vjp};
 
 ct_tensor *ct_tril(ct_tensor *x, int64_t diagonal) {
     return APPLY(&tril_op, ((Attr){.start = diagonal}), x);
@@ -160,7 +179,8 @@ static ct_tensor *embedding_forward(Call *c) {
     memcpy(shape, index->shape, sizeof shape);
     shape[index->ndim] = weight->shape[1];
     ct_tensor *flat = tensor_check_indices(index, weight->shape[0], INT64_MIN, "index")
-                          ? tensor_reshape(index, &index->numel, 1) : NULL;
+                          ? tensor_reshape(index, &index->numel, 1)
+                          : NULL;
     ct_tensor *rows = flat ? tensor_index_select(weight, 0, flat) : NULL;
     if (!rows || !tensor_check_shape((ct_dtype)weight->dtype, shape, index->ndim + 1)) return NULL;
     rows->ndim = (uint8_t)(index->ndim + 1);
@@ -179,8 +199,11 @@ static ct_tensor *embedding_vjp(const Call *c, ct_tensor *g, int i) {
     return APPLY(&index_add_op, ((Attr){.dim = 0}), autograd_input_zeros(c, i), flat, of_rows);
 }
 
-static const Op embedding_op = {.name = "embedding", .formula = "dweight = dy added up in the rows of the indices",
-                                .forward = embedding_forward, .vjp = embedding_vjp, .reads = {INPUT(1)}};
+static const Op embedding_op = {.name = "embedding",
+                                .formula = "dweight = dy added up in the rows of the indices",
+                                .forward = embedding_forward,
+                                .vjp = embedding_vjp,
+                                .reads = {INPUT(1)}};
 
 ct_tensor *ct_embedding(ct_tensor *weight, ct_tensor *index, int64_t padding_idx) {
     FUNCTION("ct_embedding");
@@ -244,7 +267,8 @@ static bool read_integer(Reader *r, int64_t *value, bool *found) {
     if (!*found) return true;
     *value = 0;
     for (; *digit >= '0' && *digit <= '9'; digit++)
-        if (__builtin_mul_overflow(*value, 10, value) || __builtin_add_overflow(*value, sign * (*digit - '0'), value))
+        if (__builtin_mul_overflow(*value, 10, value) ||
+            __builtin_add_overflow(*value, sign * (*digit - '0'), value))
             return complain(r, "the number is too large");
     r->at = digit;
     return true;
@@ -267,8 +291,10 @@ static bool read_slice(Reader *r, Item *item, bool has_start) {
 static bool read_item(Reader *r, Item *item) {
     bool found;
     *item = (Item){0};
-    if (accept(r, "...")) item->kind = ELLIPSIS;
-    else if (accept(r, "None")) item->kind = NEW_DIM;
+    if (accept(r, "..."))
+        item->kind = ELLIPSIS;
+    else if (accept(r, "None"))
+        item->kind = NEW_DIM;
     else {
         if (!read_integer(r, &item->index, &found)) return false;
         item->kind = INTEGER;
@@ -300,7 +326,8 @@ static bool read_items(const ct_tensor *x, const char *text, Item *items, int *d
     items[n] = (Item){.kind = END_OF_TEXT};
     *dims = x->ndim - used;
     if (*dims >= 0) return true;
-    tensor_error(CT_ERR_INDEX, "\"%s\" takes indices of %d dims; x has shape %s", text, used, tensor_shape_of(x));
+    tensor_error(CT_ERR_INDEX, "\"%s\" takes indices of %d dims; x has shape %s", text, used,
+                 tensor_shape_of(x));
     return false;
 }
 
@@ -309,14 +336,18 @@ ct_tensor *ct_at(ct_tensor *x, const char *index) {
     CT_SCOPED;
     Item items[MAX_ITEMS];
     int rest, n = 0, dim, result = 0;
-    if (!tensor_given(x, "x") || !tensor_given(index, "index") || !read_items(x, index, items, &rest)) return NULL;
+    if (!tensor_given(x, "x") || !tensor_given(index, "index") || !read_items(x, index, items, &rest))
+        return NULL;
     ct_tensor *y = ct_view(x, x->shape, x->ndim);
     while (items[n].kind != END_OF_TEXT) n++;
     dim = x->ndim; /* from the last item on, so that dims keep their numbers */
     for (int i = n; i-- > 0 && y;) {
-        if (items[i].kind == ELLIPSIS) dim -= rest;
-        else if (items[i].kind == INTEGER) y = ct_select(y, --dim, items[i].index);
-        else if (items[i].kind == SLICE) y = ct_slice(y, --dim, items[i].start, items[i].stop, items[i].step);
+        if (items[i].kind == ELLIPSIS)
+            dim -= rest;
+        else if (items[i].kind == INTEGER)
+            y = ct_select(y, --dim, items[i].index);
+        else if (items[i].kind == SLICE)
+            y = ct_slice(y, --dim, items[i].start, items[i].stop, items[i].step);
     }
     for (int i = 0; i < n && y; i++) {
         if (items[i].kind == NEW_DIM) y = ct_unsqueeze(y, result);

@@ -26,7 +26,9 @@ static ct_tensor *cat_vjp(const Call *c, ct_tensor *g, int i) {
     return ct_narrow(g, c->attr->dim, start[0], start[1] - start[0]);
 }
 
-static const Op cat_op = {.name = "cat", .formula = "dy/dx_i = 1 for the part that x_i became", .forward = cat_forward,
+static const Op cat_op = {.name = "cat",
+                          .formula = "dy/dx_i = 1 for the part that x_i became",
+                          .forward = cat_forward,
                           .vjp = cat_vjp};
 
 ct_tensor *ct_cat(ct_tensor *const *xs, int n, int dim) {
@@ -44,7 +46,8 @@ ct_tensor *ct_cat(ct_tensor *const *xs, int n, int dim) {
         bool counts = along < xs[i]->ndim && xs[i]->ndim == first->ndim;
         starts[i + 1] = starts[i] + (counts ? xs[i]->shape[along] : 0);
     }
-    return ct_scope_keep(autograd_apply(&cat_op, (Attr){.dim = along, .count = n + 1, .list = starts}, n, xs));
+    return ct_scope_keep(
+        autograd_apply(&cat_op, (Attr){.dim = along, .count = n + 1, .list = starts}, n, xs));
 }
 
 /* ---- stack ---- */
@@ -57,8 +60,8 @@ static ct_tensor *stack_vjp(const Call *c, ct_tensor *g, int i) {
     return ct_select(g, c->attr->dim, i);
 }
 
-static const Op stack_op = {.name = "stack", .formula = "dy/dx_i = 1 at index i", .forward = stack_forward,
-                            .vjp = stack_vjp};
+static const Op stack_op = {
+    .name = "stack", .formula = "dy/dx_i = 1 at index i", .forward = stack_forward, .vjp = stack_vjp};
 
 ct_tensor *ct_stack(ct_tensor *const *xs, int n, int dim) {
     FUNCTION("ct_stack");
@@ -76,9 +79,10 @@ ct_tensor *ct_stack(ct_tensor *const *xs, int n, int dim) {
 
 /* ---- splitting ---- */
 
-/* `count` pieces of `size` indices each, of which the last may be smaller, or single indices without their dim. They
- * are written when all are made. */
-static int pieces(ct_tensor *x, int dim, int64_t size, int64_t count, bool single, ct_tensor **out, int max_out) {
+/* `count` pieces of `size` indices each, of which the last may be smaller, or single indices without their
+ * dim. They are written when all are made. */
+static int pieces(ct_tensor *x, int dim, int64_t size, int64_t count, bool single, ct_tensor **out,
+                  int max_out) {
     if (count > max_out) {
         tensor_error(CT_ERR_VALUE, "dim %d of size %lld has %lld pieces; there is room for %d", dim,
                      (long long)x->shape[dim], (long long)count, max_out);
@@ -105,8 +109,8 @@ int ct_split(ct_tensor *x, int64_t size, int dim, ct_tensor **out, int max_out) 
     if (along < 0) return -1;
     int64_t whole = x->shape[along];
     if (size < 0 || (size == 0 && whole > 0)) {
-        tensor_error(CT_ERR_VALUE, "pieces of size %lld from a dim of size %lld; expected 1 or more", (long long)size,
-                     (long long)whole);
+        tensor_error(CT_ERR_VALUE, "pieces of size %lld from a dim of size %lld; expected 1 or more",
+                     (long long)size, (long long)whole);
         return -1;
     }
     return pieces(x, along, size, whole == 0 ? 1 : (whole - 1) / size + 1, false, out, max_out);
@@ -159,8 +163,8 @@ ct_tensor *ct_repeat(ct_tensor *x, const int64_t *reps, int n) {
     int64_t shape[CT_MAX_DIMS];
     if (!tensor_given(x, "x") || (n > 0 && !tensor_given(reps, "reps"))) return NULL;
     if (n < x->ndim || n > CT_MAX_DIMS) {
-        tensor_error(CT_ERR_SHAPE, "%d counts for x %s; expected one for each dim, at most %d", n, tensor_shape_of(x),
-                     CT_MAX_DIMS);
+        tensor_error(CT_ERR_SHAPE, "%d counts for x %s; expected one for each dim, at most %d", n,
+                     tensor_shape_of(x), CT_MAX_DIMS);
         return NULL;
     }
     for (int d = 0; d < n; d++) {
@@ -183,7 +187,8 @@ static ct_tensor *flip_forward(Call *c) {
 
 static ct_tensor *flip_vjp(const Call *c, ct_tensor *g, int i);
 
-static const Op flip_op = {.name = "flip", .formula = "dy/dx = 1, in reverse", .forward = flip_forward, .vjp = flip_vjp};
+static const Op flip_op = {
+    .name = "flip", .formula = "dy/dx = 1, in reverse", .forward = flip_forward, .vjp = flip_vjp};
 
 static ct_tensor *flip_vjp(const Call *c, ct_tensor *g, int i) {
     (void)i;
@@ -207,8 +212,8 @@ static ct_tensor *pad_forward(Call *c) {
 
 static ct_tensor *pad_vjp(const Call *c, ct_tensor *g, int i);
 
-static const Op pad_op = {.name = "pad", .formula = "dy/dx = 1 for what stays, else 0", .forward = pad_forward,
-                          .vjp = pad_vjp};
+static const Op pad_op = {
+    .name = "pad", .formula = "dy/dx = 1 for what stays, else 0", .forward = pad_forward, .vjp = pad_vjp};
 
 /* What was padded is cropped, what was cropped is padded with 0. */
 static ct_tensor *pad_vjp(const Call *c, ct_tensor *g, int i) {
@@ -239,18 +244,25 @@ static ct_tensor *pad_dim(ct_tensor *x, int mode, int dim, int64_t before, int64
 
 /* Whether a dim can be padded so. */
 static bool check_pad(const ct_tensor *x, int mode, int dim, int64_t before, int64_t after) {
-    static const char *const limits[] = {"", "less than the size", "any, of a size above 0", "at most the size"};
+    static const char *const limits[] = {"", "less than the size", "any, of a size above 0",
+                                         "at most the size"};
     int64_t size = x->shape[dim], more = before > after ? before : after, whole;
-    bool counted = !__builtin_add_overflow(before, after, &whole) && !__builtin_add_overflow(whole, size, &whole);
+    bool counted =
+        !__builtin_add_overflow(before, after, &whole) && !__builtin_add_overflow(whole, size, &whole);
     if (!counted || whole < 0 || before < -INT64_MAX || after < -INT64_MAX) {
         tensor_error(CT_ERR_SHAPE, "pads of %lld and %lld give dim %d of size %lld a size that cannot be",
                      (long long)before, (long long)after, dim, (long long)size);
         return false;
     }
-    bool fits = more <= 0 || mode == CONSTANT || (mode == REFLECT ? more < size : mode == CIRCULAR ? more <= size : size > 0);
+    bool fits = more <= 0 || mode == CONSTANT ||
+                (mode == REFLECT    ? more < size
+                 : mode == CIRCULAR ? more <= size
+                                    : size > 0);
     if (fits && (mode == CONSTANT || (before >= -size && after >= -size))) return true;
-    tensor_error(CT_ERR_VALUE, "pads of %lld and %lld for dim %d of size %lld; this mode takes %s, and crops no more than "
-                 "the size", (long long)before, (long long)after, dim, (long long)size, limits[mode]);
+    tensor_error(CT_ERR_VALUE,
+                 "pads of %lld and %lld for dim %d of size %lld; this mode takes %s, and crops no more than "
+                 "the size",
+                 (long long)before, (long long)after, dim, (long long)size, limits[mode]);
     return false;
 }
 
@@ -267,7 +279,8 @@ static bool read_pads(const ct_tensor *x, const int64_t *given, int n, int mode,
     int64_t shape[CT_MAX_DIMS];
     if (n > 0 && !tensor_given(given, "pads")) return false;
     if (n < 0 || n % 2 || n / 2 > x->ndim) {
-        tensor_error(CT_ERR_VALUE, "%d pads for x %s; expected pairs, for at most all dims", n, tensor_shape_of(x));
+        tensor_error(CT_ERR_VALUE, "%d pads for x %s; expected pairs, for at most all dims", n,
+                     tensor_shape_of(x));
         return false;
     }
     for (int d = 0; d < x->ndim; d++) {
@@ -287,7 +300,8 @@ ct_tensor *ct_pad(ct_tensor *x, const int64_t *pads, int n, const char *mode, do
     int how = mode_named(mode);
     if (how < 0 || !read_pads(x, pads, n, how, pairs)) return NULL;
     if (how == CONSTANT)
-        return ct_scope_keep(APPLY(&pad_op, ((Attr){.alpha = value, .count = 2 * x->ndim, .list = pairs[0]}), x));
+        return ct_scope_keep(
+            APPLY(&pad_op, ((Attr){.alpha = value, .count = 2 * x->ndim, .list = pairs[0]}), x));
     ct_tensor *y = x;
     for (int d = 0; d < x->ndim && y; d++)
         if (pairs[d][0] || pairs[d][1]) y = pad_dim(y, how, d, pairs[d][0], pairs[d][1]);

@@ -6,14 +6,15 @@
 
 bool autograd_loss_floating(const ct_tensor *x, const char *name) {
     if (tensor_is_floating((ct_dtype)x->dtype)) return true;
-    tensor_error(CT_ERR_DTYPE, "%s is %s; expected a floating dtype", name, ct_dtype_name((ct_dtype)x->dtype));
+    tensor_error(CT_ERR_DTYPE, "%s is %s; expected a floating dtype", name,
+                 ct_dtype_name((ct_dtype)x->dtype));
     return false;
 }
 
 static bool same_shapes(const ct_tensor *x, const char *x_name, const ct_tensor *y, const char *y_name) {
     if (tensor_same_shape(x, y)) return true;
-    tensor_error(CT_ERR_SHAPE, "%s has shape %s and %s %s; they must agree", x_name, tensor_shape_of(x), y_name,
-                 tensor_shape_of(y));
+    tensor_error(CT_ERR_SHAPE, "%s has shape %s and %s %s; they must agree", x_name, tensor_shape_of(x),
+                 y_name, tensor_shape_of(y));
     return false;
 }
 
@@ -22,7 +23,8 @@ bool autograd_loss_pair(const ct_tensor *x, const char *x_name, const ct_tensor 
            same_shapes(x, x_name, y, y_name);
 }
 
-bool autograd_loss_broadcasts(const ct_tensor *weight, const char *name, const ct_tensor *x, const char *x_name) {
+bool autograd_loss_broadcasts(const ct_tensor *weight, const char *name, const ct_tensor *x,
+                              const char *x_name) {
     if (!weight) return ct_error() == CT_OK;
     bool fits = weight->ndim <= x->ndim;
     for (int d = 1; fits && d <= weight->ndim; d++) {
@@ -94,8 +96,8 @@ ct_tensor *ct_l1_loss(ct_tensor *p, ct_tensor *y, ct_reduction reduction) {
     return ct_scope_keep(autograd_loss_reduced(ct_abs(ct_sub(p, y)), reduction));
 }
 
-/* d²/2 within ±delta, delta (|d| - delta/2) beyond: with m = d bounded to ±delta, m²/2 + delta (|d| - |m|). No branch
- * overflows where it is not taken. */
+/* d²/2 within ±delta, delta (|d| - delta/2) beyond: with m = d bounded to ±delta, m²/2 + delta (|d| - |m|).
+ * No branch overflows where it is not taken. */
 static ct_tensor *huber(ct_tensor *d, double delta) {
     ct_tensor *m = ct_clamp(d, -delta, delta);
     ct_tensor *beyond = ct_sub(ct_abs(d), ct_abs(m));
@@ -173,7 +175,8 @@ ct_tensor *ct_gaussian_nll_loss(ct_tensor *x, ct_tensor *y, ct_tensor *var, bool
     FUNCTION("ct_gaussian_nll_loss");
     CT_SCOPED;
     if (!autograd_loss_pair(x, "x", y, "y") || !autograd_loss_reduction(reduction, false)) return NULL;
-    if (!tensor_given(var, "var") || !autograd_loss_floating(var, "var") || !autograd_loss_number(eps, 0, "eps"))
+    if (!tensor_given(var, "var") || !autograd_loss_floating(var, "var") ||
+        !autograd_loss_number(eps, 0, "eps"))
         return NULL;
     ct_dtype dtype = tensor_result_dtype((ct_tensor *[]){x, y, var}, 3);
     ct_tensor *beside = variance_beside(x, var);
@@ -201,7 +204,8 @@ ct_tensor *ct_hinge_embedding_loss(ct_tensor *x, ct_tensor *y, double margin, ct
     return ct_scope_keep(autograd_loss_reduced(ct_add(near, far), reduction));
 }
 
-ct_tensor *ct_margin_ranking_loss(ct_tensor *a, ct_tensor *b, ct_tensor *y, double margin, ct_reduction reduction) {
+ct_tensor *ct_margin_ranking_loss(ct_tensor *a, ct_tensor *b, ct_tensor *y, double margin,
+                                  ct_reduction reduction) {
     FUNCTION("ct_margin_ranking_loss");
     CT_SCOPED;
     if (!autograd_loss_pair(a, "a", b, "b") || !autograd_loss_floating(b, "b")) return NULL;
@@ -229,12 +233,13 @@ static bool is_label_of_rows(const ct_tensor *y, const ct_tensor *a) {
         return false;
     }
     if (y->ndim == a->ndim - 1 && (y->ndim == 0 || y->shape[0] == a->shape[0])) return true;
-    tensor_error(CT_ERR_SHAPE, "y has shape %s; expected %s, a number for each row of a %s", tensor_shape_of(y),
-                 tensor_shape_text(a->shape, a->ndim - 1), tensor_shape_of(a));
+    tensor_error(CT_ERR_SHAPE, "y has shape %s; expected %s, a number for each row of a %s",
+                 tensor_shape_of(y), tensor_shape_text(a->shape, a->ndim - 1), tensor_shape_of(a));
     return false;
 }
 
-ct_tensor *ct_cosine_embedding_loss(ct_tensor *a, ct_tensor *b, ct_tensor *y, double margin, ct_reduction reduction) {
+ct_tensor *ct_cosine_embedding_loss(ct_tensor *a, ct_tensor *b, ct_tensor *y, double margin,
+                                    ct_reduction reduction) {
     FUNCTION("ct_cosine_embedding_loss");
     CT_SCOPED;
     if (!autograd_loss_pair(a, "a", b, "b") || !autograd_loss_floating(b, "b")) return NULL;
@@ -255,16 +260,19 @@ static ct_tensor *distance(ct_tensor *a, ct_tensor *b, double p) {
     return ct_norm_dim(ct_add_scalar(ct_sub(a, b), 1e-6), CT_DIMS(-1), p, false);
 }
 
-ct_tensor *ct_triplet_margin_loss(ct_tensor *anchor, ct_tensor *positive, ct_tensor *negative, double margin, double p,
-                                  ct_reduction reduction) {
+ct_tensor *ct_triplet_margin_loss(ct_tensor *anchor, ct_tensor *positive, ct_tensor *negative, double margin,
+                                  double p, ct_reduction reduction) {
     FUNCTION("ct_triplet_margin_loss");
     CT_SCOPED;
     if (!autograd_loss_pair(anchor, "anchor", positive, "positive")) return NULL;
     if (!autograd_loss_pair(anchor, "anchor", negative, "negative")) return NULL;
-    if (!autograd_loss_number(margin, -INFINITY, "margin") || !autograd_loss_reduction(reduction, false)) return NULL;
+    if (!autograd_loss_number(margin, -INFINITY, "margin") || !autograd_loss_reduction(reduction, false))
+        return NULL;
     if (anchor->ndim == 0 || !(p > 0)) {
-        if (anchor->ndim == 0) tensor_error(CT_ERR_SHAPE, "anchor has no dims; expected [D] or [..., D]");
-        else tensor_error(CT_ERR_VALUE, "p is %g; expected a norm above 0", p);
+        if (anchor->ndim == 0)
+            tensor_error(CT_ERR_SHAPE, "anchor has no dims; expected [D] or [..., D]");
+        else
+            tensor_error(CT_ERR_VALUE, "p is %g; expected a norm above 0", p);
         return NULL;
     }
     ct_dtype dtype = tensor_result_dtype((ct_tensor *[]){anchor, positive, negative}, 3);

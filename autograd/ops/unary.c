@@ -39,7 +39,23 @@ static ct_tensor *one_minus(ct_tensor *x) {
     return ct_rsub_scalar(x, 1);
 }
 
-UNARY_OP(neg, "dy/dx = -1", 0, ct_neg(g))
+static ct_tensor *neg_forward(Call *c) {
+    if (c->x[0]->dtype != CT_BOOL) return tensor_neg(c->x[0], NULL);
+    tensor_error(CT_ERR_DTYPE, "x is bool; use ct_logical_not, or convert it to an integer");
+    return NULL;
+}
+
+static ct_tensor *neg_vjp(const Call *c, ct_tensor *g, int i) {
+    (void)c, (void)i;
+    return ct_neg(g);
+}
+
+static const Op neg_op = {.name = "neg", .formula = "dy/dx = -1", .forward = neg_forward, .vjp = neg_vjp};
+
+ct_tensor *ct_neg(ct_tensor *x) {
+    return APPLY(&neg_op, NO_ATTR, x);
+}
+
 UNARY_OP(abs, "dy/dx = sign(x)", INPUT(0), ct_mul(g, ct_sign(X)))
 UNARY_OP(sign, "dy/dx = 0", 0, ct_zeros_like(g))
 UNARY_OP(exp, "dy/dx = y", OUTPUT, ct_mul(g, Y))

@@ -1,4 +1,4 @@
-/* Views: results share their operand's storage; each rule carries a gradient back through the same geometry. */
+/* Views: results share their operand's storage; each rule carries a gradient back through that geometry. */
 #include "../internal/node.h"
 #include <string.h>
 
@@ -14,8 +14,8 @@ static ct_tensor *reshape_vjp(const Call *c, ct_tensor *g, int i) {
     return ct_reshape(g, shape, ndim);
 }
 
-static const Op reshape_op = {.name = "reshape", .formula = "dy/dx = 1, in x's shape", .forward = reshape_forward,
-                              .vjp = reshape_vjp};
+static const Op reshape_op = {
+    .name = "reshape", .formula = "dy/dx = 1, in x's shape", .forward = reshape_forward, .vjp = reshape_vjp};
 
 static ct_tensor *reshaped(ct_tensor *x, const int64_t *shape, int ndim) {
     return APPLY(&reshape_op, ((Attr){.count = ndim, .list = shape}), x);
@@ -33,8 +33,10 @@ ct_tensor *ct_view(ct_tensor *x, const int64_t *shape, int ndim) {
     int64_t sizes[CT_MAX_DIMS], strides[CT_MAX_DIMS];
     if (!tensor_given(x, "x") || !tensor_resolve_shape(x->shape, x->ndim, shape, ndim, sizes)) return NULL;
     if (!tensor_view_strides(x, sizes, ndim, strides)) {
-        tensor_error(CT_ERR_SHAPE, "no strides show x %s with strides %s in the shape %s: use ct_reshape, which copies "
-                     "where it must", tensor_shape_of(x), tensor_shape_text(x->strides, x->ndim),
+        tensor_error(CT_ERR_SHAPE,
+                     "no strides show x %s with strides %s in the shape %s: use ct_reshape, which copies "
+                     "where it must",
+                     tensor_shape_of(x), tensor_shape_text(x->strides, x->ndim),
                      tensor_shape_text(sizes, ndim));
         return NULL;
     }
@@ -49,8 +51,8 @@ static ct_tensor *with_dims_replaced(ct_tensor *x, int first, int last, const in
     for (int d = 0; d < ndim; d++) sizes[n++] = shape[d];
     for (int d = last + 1; d < x->ndim; d++) sizes[n++] = x->shape[d];
     if (n <= CT_MAX_DIMS) return reshaped(x, sizes, n);
-    tensor_error(CT_ERR_SHAPE, "the result of x %s would have %d dims; at most %d are possible", tensor_shape_of(x), n,
-                 CT_MAX_DIMS);
+    tensor_error(CT_ERR_SHAPE, "the result of x %s would have %d dims; at most %d are possible",
+                 tensor_shape_of(x), n, CT_MAX_DIMS);
     return NULL;
 }
 
@@ -60,7 +62,8 @@ ct_tensor *ct_flatten(ct_tensor *x, int start, int end) {
     int first = tensor_dim(start, x->ndim), last = first < 0 ? -1 : tensor_dim(end, x->ndim);
     if (last < 0) return NULL;
     if (first > last) {
-        tensor_error(CT_ERR_VALUE, "the dims run from %d to %d; expected the first not after the last", first, last);
+        tensor_error(CT_ERR_VALUE, "the dims run from %d to %d; expected the first not after the last", first,
+                     last);
         return NULL;
     }
     int64_t size = 1;
@@ -73,7 +76,8 @@ ct_tensor *ct_unflatten(ct_tensor *x, int dim, const int64_t *shape, int ndim) {
     int64_t sizes[CT_MAX_DIMS];
     if (!tensor_given(x, "x")) return NULL;
     int along = tensor_dim(dim, x->ndim);
-    if (along < 0 || !tensor_resolve_shape(x->shape + along, x->ndim ? 1 : 0, shape, ndim, sizes)) return NULL;
+    if (along < 0 || !tensor_resolve_shape(x->shape + along, x->ndim ? 1 : 0, shape, ndim, sizes))
+        return NULL;
     return with_dims_replaced(x, along, along, sizes, ndim);
 }
 
@@ -117,7 +121,9 @@ static ct_tensor *permute_vjp(const Call *c, ct_tensor *g, int i) {
     return ct_permute(g, inverse, c->attr->count);
 }
 
-static const Op permute_op = {.name = "permute", .formula = "dy/dx = 1, dims in x's order", .forward = permute_forward,
+static const Op permute_op = {.name = "permute",
+                              .formula = "dy/dx = 1, dims in x's order",
+                              .forward = permute_forward,
                               .vjp = permute_vjp};
 
 static ct_tensor *permuted(ct_tensor *x, const int64_t *dims) {
@@ -130,7 +136,8 @@ ct_tensor *ct_permute(ct_tensor *x, const int64_t *dims, int ndims) {
     int64_t order[CT_MAX_DIMS];
     if (!tensor_given(x, "x")) return NULL;
     if (ndims != x->ndim) {
-        tensor_error(CT_ERR_SHAPE, "%d dims given for x %s; expected each of its %d", ndims, tensor_shape_of(x), x->ndim);
+        tensor_error(CT_ERR_SHAPE, "%d dims given for x %s; expected each of its %d", ndims,
+                     tensor_shape_of(x), x->ndim);
         return NULL;
     }
     if (!tensor_dims(dims, ndims, x->ndim, &set)) return NULL;
@@ -173,7 +180,8 @@ ct_tensor *ct_t(ct_tensor *x) {
     FUNCTION("ct_t");
     if (!tensor_given(x, "x")) return NULL;
     if (x->ndim <= 2) return swapped(x, 0, x->ndim == 2 ? 1 : 0);
-    tensor_error(CT_ERR_SHAPE, "x has shape %s; expected at most 2 dims: use ct_transpose", tensor_shape_of(x));
+    tensor_error(CT_ERR_SHAPE, "x has shape %s; expected at most 2 dims: use ct_transpose",
+                 tensor_shape_of(x));
     return NULL;
 }
 
@@ -188,8 +196,11 @@ static ct_tensor *expand_vjp(const Call *c, ct_tensor *g, int i) {
     return g;
 }
 
-static const Op expand_op = {.name = "expand", .formula = "dy/dx = 1 for each copy", .forward = expand_forward,
-                             .vjp = expand_vjp, .broadcasts = true};
+static const Op expand_op = {.name = "expand",
+                             .formula = "dy/dx = 1 for each copy",
+                             .forward = expand_forward,
+                             .vjp = expand_vjp,
+                             .broadcasts = true};
 
 ct_tensor *ct_expand(ct_tensor *x, const int64_t *shape, int ndim) {
     FUNCTION("ct_expand");
@@ -226,10 +237,12 @@ static ct_tensor *unslice_forward(Call *c) {
 static ct_tensor *slice_vjp(const Call *c, ct_tensor *g, int i);
 static ct_tensor *unslice_vjp(const Call *c, ct_tensor *g, int i);
 
-static const Op slice_op = {.name = "slice", .formula = "dy/dx = 1 for what is taken, else 0",
-                            .forward = slice_forward, .vjp = slice_vjp};
-static const Op unslice_op = {.name = "unslice", .formula = "dy/dx = 1, in its place", .forward = unslice_forward,
-                              .vjp = unslice_vjp};
+static const Op slice_op = {.name = "slice",
+                            .formula = "dy/dx = 1 for what is taken, else 0",
+                            .forward = slice_forward,
+                            .vjp = slice_vjp};
+static const Op unslice_op = {
+    .name = "unslice", .formula = "dy/dx = 1, in its place", .forward = unslice_forward, .vjp = unslice_vjp};
 
 static ct_tensor *slice_vjp(const Call *c, ct_tensor *g, int i) {
     int ndim;
@@ -293,15 +306,15 @@ ct_tensor *ct_select(ct_tensor *x, int dim, int64_t index) {
     if (along < 0) return NULL;
     int64_t size = x->shape[along];
     if (index < -size || index >= size) {
-        tensor_error(CT_ERR_INDEX, "index %lld is out of range for dim %d of size %lld (x %s)", (long long)index, along,
-                     (long long)size, tensor_shape_of(x));
+        tensor_error(CT_ERR_INDEX, "index %lld is out of range for dim %d of size %lld (x %s)",
+                     (long long)index, along, (long long)size, tensor_shape_of(x));
         return NULL;
     }
     ct_tensor *one = sliced(x, along, index < 0 ? index + size : index, 1, 1);
     return ct_scope_keep(one ? with_dims_replaced(one, along, along, NULL, 0) : NULL);
 }
 
-/* ---- windows, and any geometry ---- */
+/* ---- any geometry ---- */
 
 enum { GEOMETRY_FIELDS = sizeof(Geometry) / sizeof(int64_t) };
 /* Which of two geometries counts places that it names more than once by their mean. */
@@ -315,19 +328,23 @@ static ct_tensor *restride_forward(Call *c) {
 
 static ct_tensor *restride_vjp(const Call *c, ct_tensor *g, int i);
 
-static const Op restride_op = {.name = "restride", .formula = "dy/dx = 1 where they share a place", .forward = restride_forward,
+static const Op restride_op = {.name = "restride",
+                               .formula = "dy/dx = 1 where they share a place",
+                               .forward = restride_forward,
                                .vjp = restride_vjp};
 
 static ct_tensor *restrided(ct_tensor *x, const Geometry *from, const Geometry *to, int averaged) {
     const Geometry pair[] = {*from, *to};
-    return APPLY(&restride_op, ((Attr){.other = averaged, .count = 2 * GEOMETRY_FIELDS, .list = &pair[0].ndim}), x);
+    return APPLY(&restride_op,
+                 ((Attr){.other = averaged, .count = 2 * GEOMETRY_FIELDS, .list = &pair[0].ndim}), x);
 }
 
 /* The adjoint goes the other way. */
 static ct_tensor *restride_vjp(const Call *c, ct_tensor *g, int i) {
     (void)i;
     const Geometry *pair = (const Geometry *)c->attr->list;
-    return restrided(g, &pair[1], &pair[0], c->attr->other == NEITHER ? NEITHER : FIRST + SECOND - c->attr->other);
+    return restrided(g, &pair[1], &pair[0],
+                     c->attr->other == NEITHER ? NEITHER : FIRST + SECOND - c->attr->other);
 }
 
 /* The sizes and strides of x, from its storage's start. */
@@ -335,7 +352,7 @@ static Geometry geometry_of(const ct_tensor *x) {
     Geometry geometry = {.ndim = x->ndim};
     memcpy(geometry.shape, x->shape, (size_t)x->ndim * sizeof *x->shape);
     memcpy(geometry.strides, x->strides, (size_t)x->ndim * sizeof *x->strides);
-    geometry.offset = (x->data - x->owner->storage) / (int64_t)ct_dtype_size((ct_dtype)x->dtype);
+    geometry.offset = (x->data - x->owner->storage) / tensor_dtype_size((ct_dtype)x->dtype);
     return geometry;
 }
 
@@ -344,7 +361,7 @@ static ct_tensor *as_strided_forward(Call *c) {
     ct_tensor *x = c->x[0];
     const Geometry *geometry = (const Geometry *)c->attr->list;
     return tensor_new_view(x, geometry->shape, geometry->strides, (int)geometry->ndim,
-                           x->owner->storage + geometry->offset * (int64_t)ct_dtype_size((ct_dtype)x->dtype));
+                           x->owner->storage + geometry->offset * tensor_dtype_size((ct_dtype)x->dtype));
 }
 
 static ct_tensor *as_strided_vjp(const Call *c, ct_tensor *g, int i) {
@@ -353,8 +370,10 @@ static ct_tensor *as_strided_vjp(const Call *c, ct_tensor *g, int i) {
     return restrided(g, &pair[0], &pair[1], c->attr->flag ? SECOND : NEITHER);
 }
 
-static const Op as_strided_op = {.name = "as_strided", .formula = "dy/dx = 1 where they share a place",
-                                 .forward = as_strided_forward, .vjp = as_strided_vjp};
+static const Op as_strided_op = {.name = "as_strided",
+                                 .formula = "dy/dx = 1 where they share a place",
+                                 .forward = as_strided_forward,
+                                 .vjp = as_strided_vjp};
 
 /* Whether all places lie in x's storage. */
 static bool check_bounds(const ct_tensor *x, const Geometry *geometry) {
@@ -363,21 +382,25 @@ static bool check_bounds(const ct_tensor *x, const Geometry *geometry) {
     bool counted = true, empty = false;
     for (int64_t d = 0; d < geometry->ndim; d++) {
         int64_t reach, *end = geometry->strides[d] < 0 ? &low : &high;
-        if (geometry->shape[d] == 0) empty = true;
+        if (geometry->shape[d] == 0)
+            empty = true;
         else if (__builtin_mul_overflow(geometry->strides[d], geometry->shape[d] - 1, &reach) ||
                  __builtin_add_overflow(*end, reach, end))
             counted = false;
     }
-    bool inside = empty ? geometry->offset >= 0 && geometry->offset <= places : counted && low >= 0 && high < places;
+    bool inside =
+        empty ? geometry->offset >= 0 && geometry->offset <= places : counted && low >= 0 && high < places;
     if (!inside)
-        tensor_error(CT_ERR_INDEX, "shape %s with strides %s from %lld on reaches beyond the %lld elements of x's storage",
+        tensor_error(CT_ERR_INDEX,
+                     "shape %s with strides %s from %lld on reaches beyond the %lld elements of x's storage",
                      tensor_shape_text(geometry->shape, (int)geometry->ndim),
                      tensor_shape_text(geometry->strides, (int)geometry->ndim), (long long)geometry->offset,
                      (long long)places);
     return inside;
 }
 
-ct_tensor *ct_as_strided(ct_tensor *x, const int64_t *shape, int ndim, const int64_t *strides, int64_t offset) {
+ct_tensor *ct_as_strided(ct_tensor *x, const int64_t *shape, int ndim, const int64_t *strides,
+                         int64_t offset) {
     FUNCTION("ct_as_strided");
     if (!tensor_given(x, "x") || !tensor_check_shape((ct_dtype)x->dtype, shape, ndim)) return NULL;
     if (ndim > 0 && !tensor_given(strides, "strides")) return NULL;
@@ -387,13 +410,14 @@ ct_tensor *ct_as_strided(ct_tensor *x, const int64_t *shape, int ndim, const int
         pair[0].strides[d] = strides[d];
     }
     if (!check_bounds(x, &pair[0])) return NULL;
-    return APPLY(&as_strided_op, ((Attr){.flag = tensor_overlaps_itself(x), .count = 2 * GEOMETRY_FIELDS,
-                                         .list = &pair[0].ndim}), x);
+    return APPLY(
+        &as_strided_op,
+        ((Attr){.flag = tensor_overlaps_itself(x), .count = 2 * GEOMETRY_FIELDS, .list = &pair[0].ndim}), x);
 }
 
 /* ---- a part of a base that was given a new value ---- */
 
-/* Attr.list holds the base's geometry and the part's: base and value -> the base with the value in its place. */
+/* Attr.list holds the base's geometry and the part's: base and value -> base with the value in its place. */
 static ct_tensor *assignment_vjp(const Call *c, ct_tensor *g, int i) {
     const Geometry *pair = (const Geometry *)c->attr->list;
     if (i == 1) return restrided(g, &pair[0], &pair[1], NEITHER);
@@ -402,7 +426,8 @@ static ct_tensor *assignment_vjp(const Call *c, ct_tensor *g, int i) {
     return places ? ct_masked_fill(g, ct_ne_scalar(places, 0), 0) : NULL;
 }
 
-static const Op assignment_op = {.name = "assignment", .formula = "dbase' = dbase outside of the part, dvalue inside",
+static const Op assignment_op = {.name = "assignment",
+                                 .formula = "dbase' = dbase outside of the part, dvalue inside",
                                  .vjp = assignment_vjp};
 
 Node *autograd_record_assignment(ct_tensor *base, ct_tensor *view, Node *node) {
@@ -413,6 +438,8 @@ Node *autograd_record_assignment(ct_tensor *base, ct_tensor *view, Node *node) {
     Call call = {.attr = &attr, .n = 2, .x = (ct_tensor *[]){base, &value}};
     return autograd_record(&assignment_op, &attr, &call, base);
 }
+
+/* ---- windows ---- */
 
 /* The windows of a dim, of attr.length indices, attr.step apart, of a tensor with that geometry. */
 static Geometry windows(const Attr *attr, Geometry geometry) {
@@ -444,8 +471,10 @@ static ct_tensor *unfold_vjp(const Call *c, ct_tensor *g, int i) {
     return restrided(g, &unfolded, &geometry, NEITHER);
 }
 
-static const Op unfold_op = {.name = "unfold", .formula = "dx = each element's gradients in all windows, added up",
-                             .forward = unfold_forward, .vjp = unfold_vjp};
+static const Op unfold_op = {.name = "unfold",
+                             .formula = "dx = each element's gradients in all windows, added up",
+                             .forward = unfold_forward,
+                             .vjp = unfold_vjp};
 
 ct_tensor *ct_unfold(ct_tensor *x, int dim, int64_t size, int64_t step) {
     FUNCTION("ct_unfold");
@@ -454,14 +483,15 @@ ct_tensor *ct_unfold(ct_tensor *x, int dim, int64_t size, int64_t step) {
     if (along < 0) return NULL;
     int64_t whole = x->ndim ? x->shape[along] : 1;
     if (size < 0 || size > whole || step < 1) {
-        tensor_error(CT_ERR_VALUE, "windows of size %lld, %lld apart, in dim %d of size %lld; expected a size of 0 to %lld "
-                     "and a step of 1 or more", (long long)size, (long long)step, along, (long long)whole,
-                     (long long)whole);
+        tensor_error(CT_ERR_VALUE,
+                     "windows of size %lld, %lld apart, in dim %d of size %lld; expected a size of 0 to %lld "
+                     "and a step of 1 or more",
+                     (long long)size, (long long)step, along, (long long)whole, (long long)whole);
         return NULL;
     }
     if (x->ndim == CT_MAX_DIMS) {
-        tensor_error(CT_ERR_SHAPE, "x %s has %d dims already: the result would have one more", tensor_shape_of(x),
-                     CT_MAX_DIMS);
+        tensor_error(CT_ERR_SHAPE, "x %s has %d dims already: the result would have one more",
+                     tensor_shape_of(x), CT_MAX_DIMS);
         return NULL;
     }
     return APPLY(&unfold_op, ((Attr){.dim = along, .length = size, .step = step}), x);

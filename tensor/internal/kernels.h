@@ -27,7 +27,11 @@ typedef struct {
     double f;    /* the value of nothing */
     int64_t i;
     void (*row[COMPUTE_TYPES])(Accumulator *accumulator, const char *data, int64_t step, int64_t n, const double *p);
+    /* Folds a row of n ≤ FOLD_COLUMNS neighbours into as many sums; NULL: row by row only. */
+    void (*columns[COMPUTE_TYPES])(double *sums, const char *data, int64_t n);
 } Reducer;
+
+enum { FOLD_COLUMNS = 256 };
 
 /* c [rows, columns] = a [rows, depth] · b [depth, columns] for one pair of matrices, or for a part of them. Strides count
  * elements. */

@@ -48,6 +48,11 @@ bool tensor_is_dense(const ct_tensor *x);
 static inline bool tensor_is_floating(ct_dtype dtype) {
     return dtype == CT_F32 || dtype == CT_F64 || dtype == CT_F16 || dtype == CT_BF16;
 }
+static inline int64_t tensor_dtype_size(ct_dtype dtype) {
+    static const uint8_t sizes[] = {[CT_F32] = 4, [CT_F64] = 8, [CT_I64] = 8, [CT_I32] = 4,
+                                    [CT_U8] = 1,  [CT_BOOL] = 1, [CT_F16] = 2, [CT_BF16] = 2};
+    return sizes[dtype];
+}
 /* The dtype that holds both (categories BOOL < integers < floating). */
 ct_dtype tensor_promote_dtypes(ct_dtype a, ct_dtype b);
 /* The result dtype of mixed operands: 0-dim ones do not raise the others within their category. */

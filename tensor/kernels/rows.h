@@ -65,14 +65,26 @@
 #undef BINARY_ANY
 #undef COMPARE
 
+#define WHERE_LOOP(at_z, at_c, at_a, at_b) \
+    _Pragma("omp simd") for (int64_t i = 0; i < n; i++) z[at_z] = condition[at_c] ? a[at_a] : b[at_b];
+
+/* Beside the general one: two rows, and a row and one number, as masks are filled. */
 static void S(where_row)(char *const *data, const int64_t *step, int64_t n, const double *p) {
     T *z = (T *)data[0];
     const bool *condition = (const bool *)data[1];
     const T *a = (const T *)data[2], *b = (const T *)data[3];
+    const bool rows = step[0] == 1 && step[1] == 1;
     (void)p;
-    for (int64_t i = 0; i < n; i++)
-        z[i * step[0]] = condition[i * step[1]] ? a[i * step[2]] : b[i * step[3]];
+    if (rows && step[2] == 1 && step[3] == 1) {
+        WHERE_LOOP(i, i, i, i)
+    } else if (rows && step[2] == 0 && step[3] == 1) {
+        const T value = *a;
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) z[i] = condition[i] ? value : b[i];
+    } else {
+        WHERE_LOOP(i *step[0], i *step[1], i *step[2], i *step[3])
+    }
 }
+#undef WHERE_LOOP
 #undef ROW1
 #undef ROW2
 #undef ROW2_LOOP

@@ -2,16 +2,16 @@
  * M(f) f##f, S(f) f##_f32) and once for double (T double, M(f) f, S(f) f##_f64). */
 
 static inline T S(softplus)(T x) {
-    return (x > 0 ? x : 0) + M(log1p)(M(exp)(-M(fabs)(x)));
+    return (x > 0 ? x : 0) + S(log1p)(S(exp)(-M(fabs)(x)));
 }
 
 static inline T S(clamped_log)(T x) {
-    T y = M(log)(x);
+    T y = S(log)(x);
     return y < -100 ? -100 : y;
 }
 
 static inline T S(clamped_log1p)(T x) {
-    T y = M(log1p)(x);
+    T y = S(log1p)(x);
     return y < -100 ? -100 : y;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "half.h"
+#include "elementary.h"
 #include "special.h"
 
 #define T int64_t
@@ -96,17 +97,17 @@ const Kernels KERNELS = {
 #undef COMPARE
     .where = {{where_row_f32, where_row_f64, where_row_i64}},
     .convert = CONVERT_TABLE,
-    .sum = {0, 0, {sum_f32, sum_f64, sum_i64}},
-    .prod = {1, 1, {prod_f32, prod_f64, prod_i64}},
-    .max = {-INFINITY, INT64_MIN, {max_f32, max_f64, max_i64}},
-    .min = {INFINITY, INT64_MAX, {min_f32, min_f64, min_i64}},
-    .any = {0, 0, {any_f32, any_f64, any_i64}},
-    .all = {0, 1, {all_f32, all_f64, all_i64}},
-    .norm_p = {0, 0, {norm_p_f32, norm_p_f64, NULL}},
-    .norm_zero = {0, 0, {norm_zero_f32, norm_zero_f64, NULL}},
-    .norm_max = {0, 0, {norm_max_f32, norm_max_f64, NULL}},
-    .norm_min = {INFINITY, 0, {norm_min_f32, norm_min_f64, NULL}},
-    .sum_squares = {0, 0, {sum_squares_f32, sum_squares_f64, NULL}},
+    .sum = {0, 0, {sum_f32, sum_f64, sum_i64}, {sum_columns_f32, sum_columns_f64}},
+    .prod = {1, 1, {prod_f32, prod_f64, prod_i64}, {NULL}},
+    .max = {-INFINITY, INT64_MIN, {max_f32, max_f64, max_i64}, {NULL}},
+    .min = {INFINITY, INT64_MAX, {min_f32, min_f64, min_i64}, {NULL}},
+    .any = {0, 0, {any_f32, any_f64, any_i64}, {NULL}},
+    .all = {0, 1, {all_f32, all_f64, all_i64}, {NULL}},
+    .norm_p = {0, 0, {norm_p_f32, norm_p_f64, NULL}, {NULL}},
+    .norm_zero = {0, 0, {norm_zero_f32, norm_zero_f64, NULL}, {NULL}},
+    .norm_max = {0, 0, {norm_max_f32, norm_max_f64, NULL}, {NULL}},
+    .norm_min = {INFINITY, 0, {norm_min_f32, norm_min_f64, NULL}, {NULL}},
+    .sum_squares = {0, 0, {sum_squares_f32, sum_squares_f64}, {sum_squares_columns_f32, sum_squares_columns_f64}},
     .matmul = {{matmul_rows_f32, pack_panels_f32, multiply_strips_f32, ROWS, tile_columns_f32},
                {matmul_rows_f64, pack_panels_f64, multiply_strips_f64, ROWS, tile_columns_f64},
                {matmul_rows_i64, NULL, NULL, 0, 0}},
