@@ -149,6 +149,10 @@ ct_tensor *autograd_apply_in_place(const Op *op, Attr attr, int n, ct_tensor *co
 
 /* ---- what rules ask ---- */
 
+bool autograd_needs(const Call *call, int i) {
+    return call->node->inputs[i] != NULL;
+}
+
 const int64_t *autograd_input_shape(const Call *call, int i, int *ndim) {
     const Node *input = call->node->inputs[i];
     *ndim = input->ndim;

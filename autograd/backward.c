@@ -283,12 +283,13 @@ static bool run_rules(const Walk *w, Node *node, ct_tensor *g) {
         call.y = u.x[node->n];
         call.extra = u.x[node->n + 1];
     }
-    bool done = true;
+    ct_tensor *dxs[FEW] = {NULL};
+    bool fused = op->fused && !w->create, done = !fused || op->fused(&call, g, dxs);
     for (int i = 0; i < node->n && done; i++) {
         Node *input = node->inputs[i];
         Slot *slot = input ? &w->slots[*find(w, input)] : NULL;
         if (!slot || (w->chosen && !slot->needed)) continue;
-        ct_tensor *gradient = op->vjp(&call, g, i);
+        ct_tensor *gradient = fused ? dxs[i] : op->vjp(&call, g, i);
         gradient = gradient ? fit(w, op, gradient, input, i) : NULL;
         done = gradient && accumulate(w, slot, gradient);
     }

@@ -187,8 +187,8 @@ ct_tensor *ct_init_trunc_normal_(ct_tensor *x, double mean, double std, double l
     CT_SCOPED;
     if (!floating(x)) return NULL;
     if (!(std > 0 && isfinite(std) && isfinite(mean) && lo <= hi)) {
-        tensor_error(CT_ERR_VALUE, "mean %g, std %g, bounds %g and %g; expected a finite mean, a finite std above "
-                     "0, and bounds in their order", mean, std, lo, hi);
+        tensor_error(CT_ERR_VALUE, "mean %g, std %g, bounds %g and %g; expected a finite mean, a finite std "
+                     "above 0, and bounds in their order", mean, std, lo, hi);
         return NULL;
     }
     double from = centred_probability((lo - mean) / std), to = centred_probability((hi - mean) / std);

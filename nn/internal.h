@@ -38,7 +38,7 @@ struct ct_module {
 /* ct_module_new() with a copy of so many bytes as self. */
 ct_module *nn_new(const char *type, ct_tensor *(*forward)(ct_module *, ct_tensor *), const void *self,
                   size_t bytes);
-/* Sets what stands between a fresh module's parentheses, and returns it; frees it on failure. NULL stays NULL. */
+/* Sets what stands between a fresh module's parentheses, and returns it; frees it on failure. NULL passes. */
 ct_module *nn_described(ct_module *module, const char *format, ...) CT_PRINTF(2, 3);
 /* Makes child, which is not NULL, a part of module; false with an error, and then child is left alone. */
 bool nn_adopt(ct_module *module, const char *name, ct_module *child);
@@ -46,13 +46,14 @@ bool nn_adopt(ct_module *module, const char *name, ct_module *child);
 typedef struct {
     char text[NUMBER_BYTES];
 } Number;
-/* A number as Python writes a float: the fewest digits that read back as it, in any locale. A whole number has
- * a ".0" where `point` is set. */
+/* A number as Python writes a float: the fewest digits that read back as it, in any locale. A whole number
+ * has a ".0" where `point` is set. */
 Number nn_number(double value, bool point);
 
 /* The part of a dotted name, or NULL. */
 Part *nn_find(const ct_module *module, const char *name);
-/* Calls visit for each tensor of the tree with its dotted name, in order, until it returns false; false if it did. */
+/* Calls visit for each tensor of the tree with its dotted name, in order, until it returns false; whether
+ * it never did. */
 typedef bool Visit(const char *name, Part *part, void *user);
 bool nn_each(const ct_module *module, Visit *visit, void *user);
 

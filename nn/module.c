@@ -181,8 +181,8 @@ static bool is_inside(const ct_module *module, const ct_module *tree) {
 bool nn_adopt(ct_module *module, const char *name, ct_module *child) {
     if (!tensor_given(module, "module")) return false;
     if (child->parent) {
-        tensor_error(CT_ERR_VALUE, "the %s given as \"%.100s\" belongs to a container already: it is \"%s\" of %s",
-                     child->type, name ? name : "", child->name, child->parent->type);
+        tensor_error(CT_ERR_VALUE, "the %s given as \"%.100s\" belongs to a container already: it is \"%s\" "
+                     "of %s", child->type, name ? name : "", child->name, child->parent->type);
         return false;
     }
     if (is_inside(module, child)) {

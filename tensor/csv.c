@@ -1,5 +1,5 @@
-/* Tables of numbers as text. The file is walked twice: to learn the table's size and whether it is sound, then to
- * read the numbers. */
+/* Tables of numbers as text. The file is walked twice: to learn the table's size and whether it is sound,
+ * then to read the numbers. */
 #include "internal/file.h"
 #include "internal/memory.h"
 #include "internal/names.h"
@@ -33,7 +33,8 @@ typedef struct {
 
 /* Raise CT_ERR_FORMAT as "file:line:column: what"; always false. */
 static bool malformed(const Reader *reader, const Field *field, const char *what) {
-    tensor_error(CT_ERR_FORMAT, "%s:%lld:%lld: %s", reader->path, (long long)field->line, (long long)field->column, what);
+    tensor_error(CT_ERR_FORMAT, "%s:%lld:%lld: %s", reader->path, (long long)field->line,
+                 (long long)field->column, what);
     return false;
 }
 
@@ -44,8 +45,9 @@ static bool malformed_here(const Reader *reader, const char *what) {
 
 static bool not_a_number(const Reader *reader, const Field *field) {
     enum { SHOWN = 40 };
-    tensor_error(CT_ERR_FORMAT, "%s:%lld:%lld: expected a number, not \"%.*s\"", reader->path, (long long)field->line,
-                 (long long)field->column, field->length > SHOWN ? SHOWN : (int)field->length, field->text);
+    tensor_error(CT_ERR_FORMAT, "%s:%lld:%lld: expected a number, not \"%.*s\"", reader->path,
+                 (long long)field->line, (long long)field->column,
+                 field->length > SHOWN ? SHOWN : (int)field->length, field->text);
     return false;
 }
 
@@ -166,7 +168,8 @@ static bool survey_row(Reader *reader, Table *table) {
     int64_t column = 0;
     do {
         if (!next_field(reader, &field)) return false;
-        if (++column > table->columns) return malformed(reader, &field, "the row is longer than the first one");
+        if (++column > table->columns)
+            return malformed(reader, &field, "the row is longer than the first one");
         if (!check_field(reader, &field, column, table)) return false;
     } while (!field.ends_row);
     if (column < table->columns) return malformed(reader, &field, "the row is shorter than the first one");
@@ -262,7 +265,8 @@ static bool check_options(const ct_csv_options *options) {
         return false;
     }
     if (options->delimiter == '\0' || strchr("\"\r\n+-.0123456789", options->delimiter)) {
-        tensor_error(CT_ERR_VALUE, "the delimiter has code %d; expected one that is no part of a number, quote or line end",
+        tensor_error(CT_ERR_VALUE,
+                     "the delimiter has code %d; expected one that is no part of a number, quote or line end",
                      options->delimiter);
         return false;
     }
@@ -276,8 +280,10 @@ ct_tensor *ct_load_csv(const char *path, const ct_csv_options *options) {
     static const ct_csv_options defaults = {CT_F32, ',', -1, false, NULL, 0, NULL};
     if (!options) options = &defaults;
     FileContent content;
-    if (!tensor_given(path, "path") || !check_options(options) || !tensor_file_read(path, &content)) return NULL;
-    Reader reader = {.path = path, .options = options, .start = content.data, .end = content.data + content.bytes};
+    if (!tensor_given(path, "path") || !check_options(options) || !tensor_file_read(path, &content))
+        return NULL;
+    Reader reader = {
+        .path = path, .options = options, .start = content.data, .end = content.data + content.bytes};
     Table table = {0};
     ct_tensor *x = read_table(&reader, &table);
     tensor_names_free(&table.classes);

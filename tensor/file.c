@@ -125,12 +125,14 @@ static bool open_temporary(FileWriter *writer, size_t bytes) {
         return false;
     }
     for (int i = 0; i < NAME_TRIES && writer->descriptor < 0; i++) {
-        snprintf(writer->temporary, bytes, "%s.%ld-%u.tmp", writer->path, (long)getpid(), atomic_fetch_add(&serial, 1));
+        snprintf(writer->temporary, bytes, "%s.%ld-%u.tmp", writer->path, (long)getpid(),
+                 atomic_fetch_add(&serial, 1));
         writer->descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (writer->descriptor < 0 && errno != EEXIST) break;
     }
     if (writer->descriptor < 0) return refused("create", writer->temporary);
-    if (replaces && fchmod(writer->descriptor, old.st_mode & 07777) != 0) return refused("set the mode of", writer->path);
+    if (replaces && fchmod(writer->descriptor, old.st_mode & 07777) != 0)
+        return refused("set the mode of", writer->path);
     return true;
 }
 
@@ -238,7 +240,8 @@ static bool convert_exactly(const Decimal *decimal, double *value) {
     if (decimal->count > 15 || decimal->exponent < -22 || decimal->exponent > 22) return false;
     uint64_t integer = 0;
     for (int i = 0; i < decimal->count; i++) integer = 10 * integer + (uint64_t)(decimal->digits[i] - '0');
-    *value = decimal->exponent < 0 ? (double)integer / tens[-decimal->exponent] : (double)integer * tens[decimal->exponent];
+    *value = decimal->exponent < 0 ? (double)integer / tens[-decimal->exponent]
+                                   : (double)integer * tens[decimal->exponent];
     return true;
 }
 
@@ -260,7 +263,8 @@ static double convert(Decimal *decimal, bool single) {
         decimal->digits[length++] = '1';
         decimal->exponent--;
     }
-    snprintf(decimal->digits + length, sizeof decimal->digits - (size_t)length, "e%lld", (long long)decimal->exponent);
+    snprintf(decimal->digits + length, sizeof decimal->digits - (size_t)length, "e%lld",
+             (long long)decimal->exponent);
     if (!exact) value = strtod(decimal->digits, NULL);
     return single && between_floats(value) ? strtof(decimal->digits, NULL) : value;
 }
@@ -286,7 +290,8 @@ bool tensor_parse_number(const char *text, size_t length, bool single, double *v
 }
 
 int tensor_print_number(char text[NUMBER_BYTES], double value, int decimals, char conversion) {
-    if (!isfinite(value)) return snprintf(text, NUMBER_BYTES, "%s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+    if (!isfinite(value))
+        return snprintf(text, NUMBER_BYTES, "%s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
     int length = snprintf(text, NUMBER_BYTES, conversion == 'e' ? "%.*e" : "%.*f", decimals, value);
     size_t point = text[0] == '-';
     point += strspn(text + point, "0123456789");

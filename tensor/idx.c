@@ -1,4 +1,5 @@
-/* IDX, MNIST's format: 0, 0, element type, number of dims, the sizes (32 bits each), the numbers; all big-endian. */
+/* IDX, MNIST's format: 0, 0, element type, number of dims, the sizes (32 bits each), the numbers; all
+ * big-endian. */
 #include "internal/file.h"
 #include "internal/shape.h"
 #include "io.h"
@@ -8,7 +9,8 @@ static const struct {
     uint8_t code, width;
     ct_dtype dtype;
 } types[] = {
-    {0x08, 1, CT_U8}, {0x09, 1, CT_I32}, {0x0b, 2, CT_I32}, {0x0c, 4, CT_I32}, {0x0d, 4, CT_F32}, {0x0e, 8, CT_F64},
+    {0x08, 1, CT_U8},  {0x09, 1, CT_I32}, {0x0b, 2, CT_I32},
+    {0x0c, 4, CT_I32}, {0x0d, 4, CT_F32}, {0x0e, 8, CT_F64},
 };
 enum { TYPES = sizeof types / sizeof *types };
 
@@ -26,7 +28,8 @@ static bool malformed(const char *path, const char *what) {
 static bool read_type(const char *path, const uint8_t *bytes, size_t count, Header *header) {
     if (count >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b)
         return malformed(path, "is compressed: unpack it with gunzip first");
-    if (count < 4 || bytes[0] != 0 || bytes[1] != 0) return malformed(path, "is not an IDX file: it must begin with 0, 0");
+    if (count < 4 || bytes[0] != 0 || bytes[1] != 0)
+        return malformed(path, "is not an IDX file: it must begin with 0, 0");
     for (header->type = 0; header->type < TYPES; header->type++)
         if (types[header->type].code == bytes[2]) return true;
     tensor_error(CT_ERR_FORMAT, "\"%s\", byte 2: 0x%02x is not an element type of IDX", path, bytes[2]);
@@ -37,7 +40,8 @@ static bool read_sizes(const char *path, const uint8_t *bytes, size_t count, Hea
     header->shape.ndim = bytes[3];
     header->start = 4 + 4 * (size_t)bytes[3];
     if (header->shape.ndim > CT_MAX_DIMS) {
-        tensor_error(CT_ERR_SHAPE, "\"%s\" has %d dims; at most %d are possible", path, header->shape.ndim, CT_MAX_DIMS);
+        tensor_error(CT_ERR_SHAPE, "\"%s\" has %d dims; at most %d are possible", path, header->shape.ndim,
+                     CT_MAX_DIMS);
         return false;
     }
     if (count < header->start) return malformed(path, "ends within its header");
@@ -55,8 +59,8 @@ static bool check_length(const char *path, size_t count, const Header *header) {
     int64_t expected = types[header->type].width;
     for (int d = 0; d < shape->ndim; d++) expected *= shape->sizes[d];
     if (count - header->start == (size_t)expected) return true;
-    tensor_error(CT_ERR_FORMAT, "\"%s\" has %zu bytes of numbers; shape %s needs %lld", path, count - header->start,
-                 tensor_shape_text(shape->sizes, shape->ndim), (long long)expected);
+    tensor_error(CT_ERR_FORMAT, "\"%s\" has %zu bytes of numbers; shape %s needs %lld", path,
+                 count - header->start, tensor_shape_text(shape->sizes, shape->ndim), (long long)expected);
     return false;
 }
 
@@ -83,7 +87,8 @@ ct_tensor *ct_load_idx(const char *path) {
     if (!tensor_given(path, "path") || !tensor_file_read(path, &content)) return NULL;
     const uint8_t *bytes = (const uint8_t *)content.data;
     Header header;
-    bool valid = read_type(path, bytes, content.bytes, &header) && read_sizes(path, bytes, content.bytes, &header) &&
+    bool valid = read_type(path, bytes, content.bytes, &header) &&
+                 read_sizes(path, bytes, content.bytes, &header) &&
                  check_length(path, content.bytes, &header);
     ct_tensor *x = valid ? read_numbers(bytes + header.start, &header) : NULL;
     tensor_file_free(&content);

@@ -79,29 +79,28 @@ static void merge_dims(Walk *w) {
     w->ndim = kept;
 }
 
-/* Operands that lie alike: one row, cut at GRAIN. */
+/* Operands that lie alike, or are one number: one row, cut at GRAIN. */
 typedef struct {
     RowKernel *row;
     int n;
     char *data[MAX_OPERANDS];
-    int64_t size[MAX_OPERANDS];
+    int64_t size[MAX_OPERANDS], step[MAX_OPERANDS];
     double p[ROW_PARAMETERS];
 } Flat;
-
-static const int64_t ones[MAX_OPERANDS] = {1, 1, 1, 1, 1, 1};
 
 static int64_t run_flat(const void *arguments, int64_t begin, int64_t end) {
     const Flat *f = arguments;
     char *data[MAX_OPERANDS] = {NULL};
-    for (int i = 0; i < f->n; i++) data[i] = f->data[i] + begin * f->size[i];
-    f->row(data, ones, end - begin, f->p);
+    for (int i = 0; i < f->n; i++) data[i] = f->data[i] + begin * f->step[i] * f->size[i];
+    f->row(data, f->step, end - begin, f->p);
     return -1;
 }
 
-/* Whether all are row-major and of one shape. */
+/* Whether all are row-major and of the first one's shape, but for single numbers. */
 static bool lie_alike(ct_tensor *const *x, int n) {
     for (int i = 0; i < n; i++)
-        if (!tensor_is_contiguous(x[i]) || (i > 0 && !tensor_same_shape(x[0], x[i]))) return false;
+        if (i > 0 && x[i]->numel == 1) continue;
+        else if (!tensor_is_contiguous(x[i]) || (i > 0 && !tensor_same_shape(x[0], x[i]))) return false;
     return true;
 }
 
@@ -112,6 +111,7 @@ static void launch_flat(RowKernel *row, ct_tensor *const *x, int n, const double
     for (int i = 0; i < n; i++) {
         f.data[i] = x[i]->data;
         f.size[i] = tensor_dtype_size((ct_dtype)x[i]->dtype);
+        f.step[i] = i == 0 || x[i]->numel > 1;
     }
     for (int i = 0; i < parameters; i++) f.p[i] = p[i];
     tensor_launch(run_flat, &f, sizeof f, x[0]->numel, GRAIN);
@@ -159,11 +159,16 @@ static bool broadcast_all(ct_tensor *const *x, int n, Shape *shape) {
     return true;
 }
 
-/* Whether all have the first one's shape, and the dtype: nothing to broadcast or to convert. */
-static bool fit_as_they_are(ct_tensor *const *x, int n, ct_dtype dtype) {
-    for (int i = 0; i < n; i++)
-        if (x[i]->dtype != dtype || (i > 0 && !tensor_same_shape(x[0], x[i]))) return false;
-    return true;
+/* The operand whose shape the others have, 0-dim ones aside, if all have the dtype: nothing to work out or to convert.
+ * Else NULL. */
+static ct_tensor *fit_as_they_are(ct_tensor *const *x, int n, ct_dtype dtype) {
+    ct_tensor *largest = x[0];
+    for (int i = 0; i < n; i++) {
+        if (x[i]->dtype != dtype) return NULL;
+        if (largest->ndim == 0) largest = x[i];
+        else if (x[i]->ndim != 0 && !tensor_same_shape(largest, x[i])) return NULL;
+    }
+    return largest;
 }
 
 /* Runs rows over operands[1 … n] into a new tensor of that shape. */
@@ -182,9 +187,10 @@ static ct_tensor *elementwise(const Rows *rows, ct_tensor *const *x, int n, int 
     ct_dtype compute = compute_dtypes[type];
     ct_dtype result = stored < 0 ? compute : (ct_dtype)stored;
     ct_tensor *operands[MAX_OPERANDS];
-    if (!masks && (stored >= 0 || dtype == compute) && fit_as_they_are(x, n, compute)) {
+    ct_tensor *like = !masks && (stored >= 0 || dtype == compute) ? fit_as_they_are(x, n, compute) : NULL;
+    if (like) {
         for (int i = 0; i < n; i++) operands[i + 1] = x[i];
-        return run_into_new(rows->of[type], result, x[0]->shape, x[0]->ndim, operands, n, p, parameters);
+        return run_into_new(rows->of[type], result, like->shape, like->ndim, operands, n, p, parameters);
     }
     CT_SCOPED;
     Shape shape;

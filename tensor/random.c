@@ -21,7 +21,8 @@ typedef struct {
     uint64_t seed, first;
 } Stream;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards every generator and every thread's choice of one */
+static pthread_mutex_t lock =
+    PTHREAD_MUTEX_INITIALIZER; /* guards every generator and every thread's choice of one */
 static ct_generator process;
 
 static void lock_generators(void) {
@@ -133,10 +134,13 @@ static double logarithm(double x) {
     return 2 * s * sum + (double)exponent * 0.69314718055994530942;
 }
 
-/* The point of the unit circle at t of a full turn, t on [0, 1): the nearest quarter, and Taylor from there. */
+/* The point of the unit circle at t of a full turn, t on [0, 1): the nearest quarter, and Taylor from there.
+ */
 static void turn(double t, double *cosine, double *sine) {
-    static const double even[] = {1.0 / 240, 1.0 / 182, 1.0 / 132, 1.0 / 90, 1.0 / 56, 1.0 / 30, 1.0 / 12, 1.0 / 2};
-    static const double odd[] = {1.0 / 272, 1.0 / 210, 1.0 / 156, 1.0 / 110, 1.0 / 72, 1.0 / 42, 1.0 / 20, 1.0 / 6};
+    static const double even[] = {1.0 / 240, 1.0 / 182, 1.0 / 132, 1.0 / 90,
+                                  1.0 / 56,  1.0 / 30,  1.0 / 12,  1.0 / 2};
+    static const double odd[] = {1.0 / 272, 1.0 / 210, 1.0 / 156, 1.0 / 110,
+                                 1.0 / 72,  1.0 / 42,  1.0 / 20,  1.0 / 6};
     enum { TERMS = sizeof even / sizeof *even };
     int64_t quarter = (int64_t)(4 * t + 0.5);
     double x = (t - (double)quarter * 0.25) * 6.28318530717958647693, z = x * x, c = 1, s = 1;
@@ -154,7 +158,8 @@ static void turn(double t, double *cosine, double *sine) {
 
 typedef struct Fill Fill;
 /* Turns counters into the elements from `first` on. */
-typedef void Transform(const Fill *fill, int64_t first, const uint32_t (*words)[4], int64_t counters, void *numbers);
+typedef void Transform(const Fill *fill, int64_t first, const uint32_t (*words)[4], int64_t counters,
+                       void *numbers);
 
 struct Fill {
     Transform *transform;
@@ -288,13 +293,14 @@ ct_status tensor_fill_uniform(ct_tensor *x, double lo, double hi) {
     ct_dtype dtype = (ct_dtype)x->dtype;
     double largest = formats[dtype].largest;
     if (!(lo <= hi && lo >= -largest && hi <= largest && hi - lo <= DBL_MAX))
-        return tensor_error(CT_ERR_VALUE, "from %g to %g; expected finite numbers of %s in that order", lo, hi,
-                            ct_dtype_name(dtype));
+        return tensor_error(CT_ERR_VALUE, "from %g to %g; expected finite numbers of %s in that order", lo,
+                            hi, ct_dtype_name(dtype));
     Fill fill = {.from = CT_F64, .a = lo, .b = hi, .digits = formats[dtype].digits};
     fill.lowest = neighbour(dtype, lo, true);
     fill.highest = lo < hi ? neighbour(dtype, nextafter(hi, -HUGE_VAL), false) : fill.lowest;
     if (fill.lowest > fill.highest)
-        return tensor_error(CT_ERR_VALUE, "no number of %s lies on [%.17g, %.17g)", ct_dtype_name(dtype), lo, hi);
+        return tensor_error(CT_ERR_VALUE, "no number of %s lies on [%.17g, %.17g)", ct_dtype_name(dtype), lo,
+                            hi);
     fill.per_counter = dtype == CT_F64 ? 2 : 4;
     fill.transform = dtype == CT_F64 ? uniform_from_pairs : uniform_from_words;
     return run_on(&fill, x);
@@ -303,8 +309,8 @@ ct_status tensor_fill_uniform(ct_tensor *x, double lo, double hi) {
 ct_status tensor_fill_normal(ct_tensor *x, double mean, double std) {
     if (!check_floating(x)) return CT_ERR_DTYPE;
     if (!(isfinite(mean) && std >= 0 && isfinite(std)))
-        return tensor_error(CT_ERR_VALUE, "mean %g and std %g; expected finite numbers, and a std of 0 or more", mean,
-                            std);
+        return tensor_error(CT_ERR_VALUE,
+                            "mean %g and std %g; expected finite numbers, and a std of 0 or more", mean, std);
     bool pairs = x->dtype == CT_F64;
     Fill fill = {.from = CT_F64, .a = mean, .b = std, .per_counter = pairs ? 2 : 4};
     fill.transform = pairs ? normal_from_pairs : normal_from_words;
@@ -342,7 +348,8 @@ ct_tensor *ct_randn_like(const ct_tensor *x) {
 
 /* ---- yes or no ---- */
 
-static void keep_words(const Fill *fill, int64_t first, const uint32_t (*words)[4], int64_t counters, void *numbers) {
+static void keep_words(const Fill *fill, int64_t first, const uint32_t (*words)[4], int64_t counters,
+                       void *numbers) {
     (void)first;
     double *x = numbers, threshold = fill->a * 0x1p32;
     for (int64_t i = 0; i < 4 * counters; i++) x[i] = words[i / 4][i % 4] < threshold;
@@ -359,7 +366,8 @@ ct_tensor *tensor_keep_mask(const int64_t *shape, int ndim, double keep_probabil
     return mask && run_on(&fill, mask) == CT_OK ? ct_scope_keep(mask) : NULL;
 }
 
-static void bernoulli(const Fill *fill, int64_t first, const uint32_t (*words)[4], int64_t counters, void *numbers) {
+static void bernoulli(const Fill *fill, int64_t first, const uint32_t (*words)[4], int64_t counters,
+                      void *numbers) {
     double *x = numbers;
     int64_t left = fill->n - first, n = 2 * counters < left ? 2 * counters : left;
     for (int64_t i = 0; i < n; i++) x[i] = unit(&words[i / 2][i % 2 * 2]) < fill->p[first + i];
@@ -397,10 +405,12 @@ static uint64_t below(uint64_t range, const uint32_t words[4]) {
     return multiply_high(high, range) + (carried < lower);
 }
 
-static void integers(const Fill *fill, int64_t first, const uint32_t (*words)[4], int64_t counters, void *numbers) {
+static void integers(const Fill *fill, int64_t first, const uint32_t (*words)[4], int64_t counters,
+                     void *numbers) {
     (void)first;
     int64_t *x = numbers;
-    for (int64_t i = 0; i < counters; i++) x[i] = (int64_t)((uint64_t)fill->low + below(fill->range, words[i]));
+    for (int64_t i = 0; i < counters; i++)
+        x[i] = (int64_t)((uint64_t)fill->low + below(fill->range, words[i]));
 }
 
 /* Whether the dtype has every integer from low to high. */
@@ -494,8 +504,8 @@ static void draw_with_replacement(const Lottery *lottery, int64_t row, const dou
 }
 
 /* Waiting times: the class that is reached next is so in proportion to its weight. */
-static void draw_without_replacement(const Lottery *lottery, int64_t row, const double *weights, double largest,
-                                     int64_t *result) {
+static void draw_without_replacement(const Lottery *lottery, int64_t row, const double *weights,
+                                     double largest, int64_t *result) {
     int64_t count = 0;
     for (int64_t i = 0; i < lottery->classes; i++) {
         if (!(weights[i] > 0)) continue;
@@ -508,12 +518,14 @@ static void draw_without_replacement(const Lottery *lottery, int64_t row, const 
 }
 
 /* The largest weight of a row, 0 with an error. */
-static double check_weights(const double *weights, int64_t row, int64_t classes, int64_t n, bool replacement) {
+static double check_weights(const double *weights, int64_t row, int64_t classes, int64_t n,
+                            bool replacement) {
     double largest = 0;
     int64_t positive = 0;
     for (int64_t i = 0; i < classes; i++) {
         if (!(weights[i] >= 0) || isinf(weights[i])) {
-            tensor_error(CT_ERR_VALUE, "row %lld, class %lld has weight %g; expected a finite one of 0 or more",
+            tensor_error(CT_ERR_VALUE,
+                         "row %lld, class %lld has weight %g; expected a finite one of 0 or more",
                          (long long)row, (long long)i, weights[i]);
             return 0;
         }
@@ -522,8 +534,8 @@ static double check_weights(const double *weights, int64_t row, int64_t classes,
     }
     if (positive == 0) tensor_error(CT_ERR_VALUE, "row %lld has no positive weight", (long long)row);
     if (positive == 0 || replacement || n <= positive) return largest;
-    tensor_error(CT_ERR_VALUE, "%lld draws without replacement from the %lld positive weights of row %lld", (long long)n,
-                 (long long)positive, (long long)row);
+    tensor_error(CT_ERR_VALUE, "%lld draws without replacement from the %lld positive weights of row %lld",
+                 (long long)n, (long long)positive, (long long)row);
     return 0;
 }
 

@@ -79,7 +79,6 @@ enum {
     ROW_MAJOR_ONLY = 4,    /* depends on how operand 0 lies */
     ROUNDS = 8,            /* the order of additions may depend on the layout */
     EXACT = 16,            /* no arithmetic: no tolerance */
-    SMOOTH_ONCE = 32,      /* no second derivative is checked */
     NO_INFINITIES = 64,    /* infinities are not among its special values: inf·0 or inf - inf */
     RANDOM = 128,          /* the generator is seeded before each call */
     NO_RESIZE = 256,       /* the elementwise reference holds, but not for other shapes */
@@ -121,7 +120,6 @@ struct Row {
     int64_t strides[CT_MAX_DIMS], offset; /* of the reference `strided` */
     unsigned dtypes, optional, flags;     /* optional: bits for operands that may be NULL */
     Result result;
-    double loose; /* tolerances are multiplied by it; 0 counts as 1 */
 };
 
 /* An adapter for `call`: CALL(tril, ct_tril(x[0], (int64_t)row->p[0])) */

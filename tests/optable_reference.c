@@ -260,7 +260,7 @@ ct_dtype result_dtype(const Row *row, ct_tensor *const *x) {
 
 /* Of forward results against the F64 answer on the same operands. */
 Tolerance tolerance_of(const Row *row, ct_dtype dtype, ct_tensor *const *x) {
-    double most = 0, loose = row->loose > 0 ? row->loose : 1;
+    double most = 0;
     if (!is_floating_dtype(dtype) || row->flags & EXACT) return (Tolerance){0, 0};
     for (int i = 0; i < MAX_ROW_OPERANDS; i++) {
         double *values = x[i] ? read_doubles(x[i]) : NULL;
@@ -268,8 +268,8 @@ Tolerance tolerance_of(const Row *row, ct_dtype dtype, ct_tensor *const *x) {
             if (isfinite(values[k])) most = fmax(most, fabs(values[k]));
         free(values);
     }
-    if (dtype == CT_F64) return (Tolerance){1e-10 * loose, (1e-10 + 1e-12 * most) * loose};
-    if (dtype == CT_F32) return (Tolerance){5e-6 * loose, (1e-5 + 2e-6 * most) * loose};
+    if (dtype == CT_F64) return (Tolerance){1e-10, 1e-10 + 1e-12 * most};
+    if (dtype == CT_F32) return (Tolerance){5e-6, 1e-5 + 2e-6 * most};
     double unit = dtype == CT_F16 ? 0x1p-9 : 0x1p-6;
-    return (Tolerance){unit * loose, unit * (1 + most) * loose};
+    return (Tolerance){unit, unit * (1 + most)};
 }

@@ -1,4 +1,5 @@
-/* Printing: PyTorch's layout, element for element; the expected texts are what PyTorch prints, without its "torch.". */
+/* Printing: PyTorch's layout, element for element; the expected texts are what PyTorch prints, without its
+ * "torch.". */
 #include "suites.h"
 #include "support.h"
 #include <locale.h>
@@ -18,7 +19,8 @@ enum { TEXT_BYTES = 8192 };
     } while (0)
 
 START_TEST(floating_numbers_are_aligned) {
-    assert_text(make_f32(CT_DIMS(2, 2), 0.1, -2, 3, 4), "tensor([[ 0.1000, -2.0000],\n        [ 3.0000,  4.0000]])");
+    assert_text(make_f32(CT_DIMS(2, 2), 0.1, -2, 3, 4),
+                "tensor([[ 0.1000, -2.0000],\n        [ 3.0000,  4.0000]])");
     assert_text(make_f32(CT_DIMS(3), 1, -20, 300), "tensor([  1., -20., 300.])");
     assert_text(make_f32(CT_DIMS(2), 0, -0.0), "tensor([0., -0.])");
     assert_text(make_f32(CT_DIMS(3), NAN, 1.5, -HUGE_VAL), "tensor([   nan, 1.5000,   -inf])");
@@ -59,8 +61,9 @@ START_TEST(dtypes_are_named) {
                 "        28, 29, 30, 31, 32, 33, 34, 35], dtype=int32)");
     assert_text(ct_full(CT_F64, CT_DIMS(7), 1.25),
                 "tensor([1.2500, 1.2500, 1.2500, 1.2500, 1.2500, 1.2500, 1.2500], dtype=float64)");
-    assert_text(ct_full(CT_F64, CT_DIMS(8), 1.25),
-                "tensor([1.2500, 1.2500, 1.2500, 1.2500, 1.2500, 1.2500, 1.2500, 1.2500],\n       dtype=float64)");
+    assert_text(
+        ct_full(CT_F64, CT_DIMS(8), 1.25),
+        "tensor([1.2500, 1.2500, 1.2500, 1.2500, 1.2500, 1.2500, 1.2500, 1.2500],\n       dtype=float64)");
 }
 END_TEST
 
@@ -73,9 +76,10 @@ END_TEST
 START_TEST(large_tensors_are_summarised) {
     assert_text(ct_arange(CT_F32, 0, 1001, 1), "tensor([   0.,    1.,    2.,  ...,  998.,  999., 1000.])");
     assert_text(ct_arange(CT_I64, 0, 1001, 1), "tensor([   0,    1,    2,  ...,  998,  999, 1000])");
-    assert_text(ct_ones(CT_F32, CT_DIMS(500, 3)), "tensor([[1., 1., 1.],\n        [1., 1., 1.],\n        [1., 1., 1.],\n"
-                                                  "        ...,\n        [1., 1., 1.],\n        [1., 1., 1.],\n"
-                                                  "        [1., 1., 1.]])");
+    assert_text(ct_ones(CT_F32, CT_DIMS(500, 3)),
+                "tensor([[1., 1., 1.],\n        [1., 1., 1.],\n        [1., 1., 1.],\n"
+                "        ...,\n        [1., 1., 1.],\n        [1., 1., 1.],\n"
+                "        [1., 1., 1.]])");
     ct_tensor *hidden = ct_zeros(CT_F32, CT_DIMS(2000));
     ct_set(hidden, (int64_t[]){1000}, 1, 1e20); /* what is not shown does not count */
     assert_text(hidden, "tensor([0., 0., 0.,  ..., 0., 0., 0.])");

@@ -1,4 +1,5 @@
-/* Dicts and files: what is written is read back, and whatever a file holds, the answer is a tensor or an error. */
+/* Dicts and files: what is written is read back, and whatever a file holds, the answer is a tensor or an
+ * error. */
 #include "suites.h"
 #include "support.h"
 #include "tensor/internal/file.h"
@@ -101,7 +102,8 @@ static ct_dict *sample_dict(void) {
     CT_SCOPED;
     ct_dict *dict = ct_dict_new();
     for (int dtype = CT_F32; dtype <= CT_BF16; dtype++) {
-        ct_tensor *x = make_random((ct_dtype)dtype, CT_DIMS(3, 2), 0, 2, (uint64_t)dtype + 1, LAYOUT_CONTIGUOUS);
+        ct_tensor *x =
+            make_random((ct_dtype)dtype, CT_DIMS(3, 2), 0, 2, (uint64_t)dtype + 1, LAYOUT_CONTIGUOUS);
         ct_dict_set(dict, ct_dtype_name((ct_dtype)dtype), x);
     }
     ct_dict_set(dict, "0-dim", ct_scalar(CT_F32, 2.5));
@@ -139,7 +141,8 @@ START_TEST(loaded_tensors_are_private_and_outlive_the_dict) {
     ct_set(x, (int64_t[]){0}, 1, 5);
     ct_dict_free(first);
     ct_dict_free(second);
-    ck_assert(ct_save_safetensors(file_path(), dict, NULL) == CT_OK); /* replaces the file under the mapping */
+    ck_assert(ct_save_safetensors(file_path(), dict, NULL) ==
+              CT_OK); /* replaces the file under the mapping */
     unlink(file_path());
     write_bytes("", 0);
     assert_values("changed", x, 0, 5, 2);
@@ -240,12 +243,16 @@ START_TEST(safetensors_refuses) {
         {"{" ENTRY("a", "F32", "2", 0, 4) "}", 4, CT_ERR_FORMAT, "needs 8 bytes"},
         {"{" ENTRY("a", "F32", "1", 4, 0) "}", 4, CT_ERR_FORMAT, "data_offsets"},
         {"{" ENTRY("a", "F32", "1", 1, 5) "}", 5, CT_ERR_FORMAT, "expected 0"},
-        {"{" ENTRY("a", "F32", "1", 0, 4) "," ENTRY("b", "F32", "1", 5, 9) "}", 9, CT_ERR_FORMAT, "expected 4"},
-        {"{" ENTRY("a", "F32", "1", 0, 4) "," ENTRY("b", "F32", "1", 2, 6) "}", 6, CT_ERR_FORMAT, "expected 4"},
+        {"{" ENTRY("a", "F32", "1", 0, 4) "," ENTRY("b", "F32", "1", 5, 9) "}", 9, CT_ERR_FORMAT,
+         "expected 4"},
+        {"{" ENTRY("a", "F32", "1", 0, 4) "," ENTRY("b", "F32", "1", 2, 6) "}", 6, CT_ERR_FORMAT,
+         "expected 4"},
         {"{" ENTRY("a", "F32", "1", 0, 4) "}", 3, CT_ERR_FORMAT, "3 bytes of data"},
         {"{" ENTRY("a", "F32", "1", 0, 4) "}", 5, CT_ERR_FORMAT, "5 bytes of data"},
-        {"{" ENTRY("a", "U8", "1", 0, 1) "," ENTRY("a", "U8", "1", 1, 2) "}", 2, CT_ERR_FORMAT, "\"a\" is there twice"},
-        {"{" ENTRY("a", "U8", "1", 0, 1) "," ENTRY("\\u0061", "U8", "1", 1, 2) "}", 2, CT_ERR_FORMAT, "twice"},
+        {"{" ENTRY("a", "U8", "1", 0, 1) "," ENTRY("a", "U8", "1", 1, 2) "}", 2, CT_ERR_FORMAT,
+         "\"a\" is there twice"},
+        {"{" ENTRY("a", "U8", "1", 0, 1) "," ENTRY("\\u0061", "U8", "1", 1, 2) "}", 2, CT_ERR_FORMAT,
+         "twice"},
         {"{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\"}}", 0, CT_ERR_FORMAT, "\"dtype\" is there twice"},
         {"{\"a\":{\"type\":\"U8\"}}", 0, CT_ERR_FORMAT, "not \"type\""},
         {"{\"a\":{\"data_offsets\":[0]}}", 0, CT_ERR_FORMAT, "data_offsets"},
@@ -328,9 +335,12 @@ START_TEST(saving_refuses) {
     write_bytes("old", 3);
     const char *path = file_path();
     assert_status(ct_save_safetensors(path, dict, (const char *[]){"key", NULL}), CT_ERR_VALUE, "no value");
-    assert_status(ct_save_safetensors(path, dict, (const char *[]){"a", "", "a", "", NULL}), CT_ERR_VALUE, "twice");
-    assert_status(ct_save_safetensors(path, dict, (const char *[]){"format", "np", NULL}), CT_ERR_VALUE, "np");
-    assert_status(ct_save_safetensors(path, dict, (const char *[]){"a", "\xff", NULL}), CT_ERR_VALUE, "UTF-8");
+    assert_status(ct_save_safetensors(path, dict, (const char *[]){"a", "", "a", "", NULL}), CT_ERR_VALUE,
+                  "twice");
+    assert_status(ct_save_safetensors(path, dict, (const char *[]){"format", "np", NULL}), CT_ERR_VALUE,
+                  "np");
+    assert_status(ct_save_safetensors(path, dict, (const char *[]){"a", "\xff", NULL}), CT_ERR_VALUE,
+                  "UTF-8");
     assert_status(ct_save_safetensors(NULL, dict, NULL), CT_ERR_NULL, "path");
     assert_status(ct_save_safetensors(path, NULL, NULL), CT_ERR_NULL, "dict");
     assert_status(ct_save_safetensors(directory, dict, NULL), CT_ERR_IO, "not a regular file");
@@ -377,7 +387,8 @@ static void load_words(void) {
     char *names[2] = {NULL, NULL};
     int count = -1;
     ct_csv_options options = CT_CSV_DEFAULTS;
-    options.class_column = true, options.class_names = names, options.class_capacity = 2, options.class_count = &count;
+    options.class_column = true, options.class_names = names, options.class_capacity = 2,
+    options.class_count = &count;
     ct_tensor *x = ct_load_csv(file_path(), &options);
     ck_assert(x ? count == 2 && names[0] && names[1] : !names[0] && !names[1]);
     free(names[0]);
@@ -447,7 +458,8 @@ START_TEST(csv_numbers_classes) {
     char *names[2] = {NULL, NULL};
     int count = -1;
     ct_csv_options options = CT_CSV_DEFAULTS;
-    options.class_column = true, options.class_names = names, options.class_capacity = 2, options.class_count = &count;
+    options.class_column = true, options.class_names = names, options.class_capacity = 2,
+    options.class_count = &count;
     ct_tensor *x = load_text("size,kind\n1,setosa\n2,\"a \"\"b\"\"\"\n3,setosa\n4,7\n", options);
     assert_values("words", x, 0, 1, 0, 2, 1, 3, 0, 4, 2);
     ck_assert_int_eq(count, 3);
@@ -509,7 +521,8 @@ START_TEST(csv_of_any_bytes) {
         CT_SCOPED;
         char text[24];
         size_t length = (size_t)(random_unit(&state) * sizeof text);
-        for (size_t k = 0; k < length; k++) text[k] = alphabet[(size_t)(random_unit(&state) * sizeof alphabet)];
+        for (size_t k = 0; k < length; k++)
+            text[k] = alphabet[(size_t)(random_unit(&state) * sizeof alphabet)];
         write_bytes(text, length);
         ct_csv_options options = CT_CSV_DEFAULTS;
         options.class_column = i % 2;
@@ -525,7 +538,8 @@ START_TEST(numbers_are_rounded_correctly) {
     uint64_t state = 5;
     for (int i = 0; i < 200000; i++) {
         char text[64];
-        double scale = pow(10, floor(random_unit(&state) * 640 - 330)), value = random_unit(&state) * scale, parsed;
+        double scale = pow(10, floor(random_unit(&state) * 640 - 330)), value = random_unit(&state) * scale,
+               parsed;
         int digits = 1 + (int)(random_unit(&state) * 25);
         snprintf(text, sizeof text, i % 2 ? "%.*e" : "%.*g", digits, value);
         ck_assert(tensor_parse_number(text, strlen(text), false, &parsed));
@@ -539,7 +553,8 @@ END_TEST
 START_TEST(long_and_odd_numbers) {
     char text[2100];
     double value;
-    for (int length = 700; length < 2000; length += 100) { /* 1 and a half unit in its last place, and a bit more */
+    for (int length = 700; length < 2000;
+         length += 100) { /* 1 and a half unit in its last place, and a bit more */
         int used = snprintf(text, sizeof text, "1.00000000000000011102230246251565404236316680908203125");
         memset(text + used, '0', (size_t)(length - used));
         text[length] = '\0';
@@ -554,9 +569,11 @@ START_TEST(long_and_odd_numbers) {
     ck_assert(tensor_parse_number("1e-99999999999999999999", 23, false, &value) && value == 0);
     ck_assert(tensor_parse_number("-Infinity", 9, false, &value) && value == -HUGE_VAL);
     ck_assert(tensor_parse_number("NaN", 3, false, &value) && isnan(value));
-    static const char *const words[] = {"", "+", ".", "e5", "1e", "1e+", "--1", "1.2.3", "0x1", "1,5", " 1", "1 ", "infi"};
+    static const char *const words[] = {"",      "+",   ".",   "e5", "1e", "1e+", "--1",
+                                        "1.2.3", "0x1", "1,5", " 1", "1 ", "infi"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        ck_assert_msg(!tensor_parse_number(words[i], strlen(words[i]), false, &value), "accepted: \"%s\"", words[i]);
+        ck_assert_msg(!tensor_parse_number(words[i], strlen(words[i]), false, &value), "accepted: \"%s\"",
+                      words[i]);
 }
 END_TEST
 

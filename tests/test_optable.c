@@ -286,7 +286,7 @@ static void check_differences(const Row *row, unsigned set, int sliced) {
         packing.places[n] = i;
         xs[n++] = x;
     }
-    ct_gradcheck_options options = {1e-6, 1e-3, 1e-5, !(row->flags & SMOOTH_ONCE)};
+    ct_gradcheck_options options = {1e-6, 1e-3, 1e-5, true};
     ct_status status = ct_gradcheck(call_packed, &packing, xs, n, &options);
     ck_assert_msg(status == CT_OK, "%s",
                   row_title(row, "requiring gradients for the set %#x: %s", set, ct_error_message()));
@@ -344,6 +344,10 @@ static ct_tensor *upstream_for(const Row *row, ct_tensor *const *x, ct_dtype dty
     ct_tensor *y = call_row_on_copy(row, x);
     ck_assert_msg(y, "%s", row_title(row, "%s", ct_error_message()));
     return make_random(dtype, ct_shape(y), ct_ndim(y), 0.5, 1.5, 3, layout);
+}
+
+static ct_tensor *upstream_of_ones(const Row *row, ct_tensor *const *x) {
+    return ct_ones_like(call_row_on_copy(row, x));
 }
 
 static void check_gradient_layout(const Row *row, int operand, Layout layout) {
@@ -426,6 +430,65 @@ START_TEST(who_requires_gradients) {
     ct_set_requires_grad(x[0], true);
     assert_fails(call_row(row, x), CT_ERR_AUTOGRAD, row->name);
     check_unchanged(row, x, before, 0);
+}
+END_TEST
+
+/* ---- derivatives at corners and ties ---- */
+
+static const Row *first_row(const char *name) {
+    for (int i = 0; i < row_count(); i++)
+        if (strcmp(row_at(i)->name, name) == 0) return row_at(i);
+    return NULL;
+}
+
+/* By the first row of that name: at two elements of its operand, or at one element of each of its two. */
+static const struct {
+    const char *name;
+    double x[2], slope[2];
+} corners[] = {
+    {"ct_abs", {0, -0.0}, {0, 0}},
+    {"ct_relu", {0, -0.0}, {0, 0}},
+    {"ct_relu6", {0, 6}, {0, 0}},
+    {"ct_hardtanh", {-1, 2}, {0, 0}},
+    {"ct_clamp", {-1, 2}, {1, 1}},
+    {"ct_leaky_relu", {0, -1}, {0.1, 0.1}},
+    {"ct_elu", {0, -0.0}, {0.7, 0.7}},
+    {"ct_celu", {0, -0.0}, {1, 1}},
+    {"ct_sqrt", {0, 4}, {INFINITY, 0.25}},
+    {"ct_logsigmoid", {0, -0.0}, {0.5, 0.5}},
+    {"ct_hardswish", {-3, 3}, {0, 1}},
+    {"ct_hardsigmoid", {-3, 3}, {0, 0}},
+    {"ct_threshold", {1, 1.5}, {0, 1}},
+    {"ct_maximum", {1, 1}, {0.5, 0.5}},
+    {"ct_minimum", {1, 1}, {0.5, 0.5}},
+    {"ct_pow", {0, 0}, {0, 0}},
+    {"ct_pow", {0, 2}, {0, 0}},
+    {"ct_hypot", {0, 0}, {0, 0}},
+    {"ct_max", {2, 2}, {0.5, 0.5}},
+    {"ct_min", {2, 2}, {0.5, 0.5}},
+    {"ct_amax", {2, 2}, {0.5, 0.5}},
+    {"ct_amin", {2, 2}, {0.5, 0.5}},
+    {"ct_max_dim", {2, 2}, {1, 0}},
+    {"ct_min_dim", {2, 2}, {1, 0}},
+    {"ct_norm", {0, 0}, {0, 0}},
+    {"ct_std", {2, 2}, {0, 0}},
+    {"ct_prod", {0, 3}, {3, 0}},
+    {"ct_prod", {0, 0}, {0, 0}},
+};
+enum { CORNERS = sizeof corners / sizeof *corners };
+
+START_TEST(derivatives_at_corners) {
+    const Row *row = first_row(corners[_i].name);
+    const bool two = operand_count(row) == 2;
+    const int64_t n = two ? 1 : 2;
+    ct_tensor *x[MAX_ROW_OPERANDS] = {NULL}, *g[MAX_ROW_OPERANDS];
+    for (int i = 0; i < operand_count(row); i++)
+        x[i] = support_from_doubles(CT_F64, &n, 1, &corners[_i].x[i]);
+    gradients_of(row, x, upstream_of_ones(row, x), g);
+    for (int i = 0; i < operand_count(row); i++) {
+        const char *title = row_title(row, "the derivative at (%g, %g)", corners[_i].x[0], corners[_i].x[1]);
+        support_assert_values(__FILE__, __LINE__, title, g[i], 1e-12, &corners[_i].slope[i], n);
+    }
 }
 END_TEST
 
@@ -520,12 +583,6 @@ END_TEST
 
 /* ---- the table itself ---- */
 
-static bool has_row(const char *name) {
-    for (int i = 0; i < row_count(); i++)
-        if (strcmp(row_at(i)->name, name) == 0) return true;
-    return false;
-}
-
 /* Every function that the header declares has a row. */
 START_TEST(every_operation_has_a_row) {
     FILE *header = fopen(TEST_DATA "/../autograd/ops.h", "r");
@@ -539,7 +596,7 @@ START_TEST(every_operation_has_a_row) {
             continue;
         }
         declared++;
-        ck_assert_msg(has_row(name), "%s has no row in the table of operations", name);
+        ck_assert_msg(first_row(name), "%s has no row in the table of operations", name);
     }
     fclose(header);
     ck_assert_int_gt(declared, 200);
@@ -562,6 +619,7 @@ Suite *optable_suite(void) {
     tcase_add_loop_test(gradients, gradients_of_layouts, 0, n);
     tcase_add_loop_test(gradients, gradients_of_floats, 0, n);
     tcase_add_loop_test(gradients, who_requires_gradients, 0, n);
+    tcase_add_loop_test(gradients, derivatives_at_corners, 0, CORNERS);
     TCase *machine = support_case(suite, "optable-machine");
     tcase_add_loop_test(machine, threads, 0, n);
     tcase_add_loop_test(machine, instruction_sets, 0, n);

@@ -45,6 +45,8 @@ typedef struct {
     ct_tensor *(*forward)(Call *call);
     /* The gradient for operand i, given the result's gradient g, in recorded operations; NULL only with an error. */
     ct_tensor *(*vjp)(const Call *call, ct_tensor *g, int i);
+    /* Or NULL: the same for all operands that autograd_needs(), at once and in plain arithmetic, while recording is off. */
+    bool (*fused)(const Call *call, ct_tensor *g, ct_tensor **dxs);
     unsigned reads[MAX_RULES]; /* what the rule of operand i reads; the last entry serves all further operands */
     unsigned optional;         /* operands that may be absent, a bit each */
     bool broadcasts;           /* only then is a gradient summed down to its operand's shape */
@@ -63,6 +65,8 @@ ct_tensor *autograd_apply_in_place(const Op *op, Attr attr, int n, ct_tensor *co
                             (ct_tensor *[]){__VA_ARGS__})
 #define NO_ATTR ((Attr){0})
 
+/* For fused rules: whether operand i's gradient is asked for. */
+bool autograd_needs(const Call *call, int i);
 /* For rules: the shape and dtype of an operand that requires a gradient. */
 const int64_t *autograd_input_shape(const Call *call, int i, int *ndim);
 ct_dtype autograd_input_dtype(const Call *call, int i);

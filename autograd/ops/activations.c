@@ -6,8 +6,10 @@
 #define X (c->x[0])
 #define Y (c->y)
 
-/* forward = tensor_<name>(x) with the parameters alpha, beta; the derivative is an expression in g, X, Y. */
-#define ACTIVATION(name_, formula_, reads_, ...)                                          \
+/* forward = tensor_<name>(x) with the parameters alpha, beta; the derivative is an expression in g, X, Y. FUSED names a
+ * fused rule as well. */
+#define ACTIVATION(name_, formula_, reads_, ...) FUSED(name_, NULL, formula_, reads_, __VA_ARGS__)
+#define FUSED(name_, fused_, formula_, reads_, ...)                                        \
     static ct_tensor *name_##_forward(Call *c) {                                          \
         return tensor_##name_(c->x[0], PARAMETERS(c->attr->alpha, c->attr->beta));        \
     }                                                                                     \
@@ -16,7 +18,13 @@
         return __VA_ARGS__;                                                               \
     }                                                                                     \
     static const Op name_##_op = {.name = #name_, .formula = formula_, .forward = name_##_forward, \
-                                  .vjp = name_##_vjp, .reads = {reads_}};
+                                  .vjp = name_##_vjp, .fused = fused_, .reads = {reads_}};
+
+/* A fused rule: one kernel of g and the result, or the operand. */
+#define FUSED_RULE(name_, value)                                                          \
+    static bool name_##_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {             \
+        return (dxs[0] = tensor_##name_##_slope(g, value)) != NULL;                       \
+    }
 
 #define WITHOUT_PARAMETERS(name_)                   \
     ct_tensor *ct_##name_(ct_tensor *x) {           \
@@ -33,8 +41,12 @@ static ct_tensor *one_minus(ct_tensor *x) {
     return ct_rsub_scalar(x, 1);
 }
 
-ACTIVATION(sigmoid, "dy/dx = y (1 - y)", OUTPUT, ct_mul(g, ct_mul(Y, one_minus(Y))))
+FUSED_RULE(sigmoid, Y)
+FUSED(sigmoid, sigmoid_fused, "dy/dx = y (1 - y)", OUTPUT, ct_mul(g, ct_mul(Y, one_minus(Y))))
 WITHOUT_PARAMETERS(sigmoid)
+FUSED_RULE(tanh, Y)
+FUSED(tanh, tanh_fused, "dy/dx = 1 - y²", OUTPUT, ct_mul(g, one_minus(ct_square(Y))))
+WITHOUT_PARAMETERS(tanh)
 ACTIVATION(logsigmoid, "dy/dx = sigmoid(-x)", INPUT(0), ct_mul(g, ct_sigmoid(ct_neg(X))))
 WITHOUT_PARAMETERS(logsigmoid)
 ACTIVATION(relu6, "dy/dx = 1 where 0 < x < 6, else 0", INPUT(0), between(X, 0, 6, g))
@@ -51,7 +63,8 @@ static ct_tensor *silu_slope(ct_tensor *x) {
     ct_tensor *s = ct_sigmoid(x);
     return ct_mul(s, ct_add_scalar(ct_mul(x, one_minus(s)), 1));
 }
-ACTIVATION(silu, "dy/dx = s (1 + x (1 - s)), s = sigmoid(x)", INPUT(0), ct_mul(g, silu_slope(X)))
+FUSED_RULE(silu, X)
+FUSED(silu, silu_fused, "dy/dx = s (1 + x (1 - s)), s = sigmoid(x)", INPUT(0), ct_mul(g, silu_slope(X)))
 WITHOUT_PARAMETERS(silu)
 
 static ct_tensor *mish_slope(ct_tensor *x) {
@@ -136,7 +149,8 @@ static ct_tensor *gelu_slope(ct_tensor *x) {
     ct_tensor *density = ct_mul_scalar(ct_exp(ct_mul_scalar(ct_square(x), -0.5)), 0.39894228040143267794);
     return ct_add(cumulative, ct_mul(x, density));
 }
-ACTIVATION(gelu, "dy/dx = Φ(x) + x φ(x)", INPUT(0), ct_mul(g, gelu_slope(X)))
+FUSED_RULE(gelu, X)
+FUSED(gelu, gelu_fused, "dy/dx = Φ(x) + x φ(x)", INPUT(0), ct_mul(g, gelu_slope(X)))
 
 /* With u = √(2/π)(x + 0.044715 x³) and s = sigmoid(2u): y = x s, dy/dx = s + x s (1 - s) 2u'. */
 static ct_tensor *gelu_tanh_slope(ct_tensor *x) {
@@ -166,8 +180,10 @@ static ct_tensor *relu_vjp(const Call *c, ct_tensor *g, int i) {
     return ct_masked_fill(g, ct_le_scalar(Y, 0), 0);
 }
 
+FUSED_RULE(relu, Y)
+
 const Op autograd_relu_op = {.name = "relu", .formula = "dy/dx = 1 where x > 0, else 0", .forward = relu_forward,
-                             .vjp = relu_vjp, .reads = {OUTPUT}};
+                             .vjp = relu_vjp, .fused = relu_fused, .reads = {OUTPUT}};
 
 ct_tensor *ct_relu(ct_tensor *x) {
     return APPLY(&autograd_relu_op, NO_ATTR, x);

@@ -24,7 +24,8 @@ static bool divides(const Call *c) {
 }
 
 /* An operation whose forward is tensor_<name>(a, b) under a condition, with a derivative for each operand. */
-#define BINARY_OP(name_, formula_, allowed_, reads_a, reads_b, for_a, for_b)                  \
+#define BINARY_OP(name_, ...) FUSED_OP(name_, NULL, __VA_ARGS__)
+#define FUSED_OP(name_, fused_, formula_, allowed_, reads_a, reads_b, for_a, for_b)           \
     static ct_tensor *name_##_forward(Call *c) {                                              \
         return (allowed_) ? tensor_##name_(c->x[0], c->x[1]) : NULL;                          \
     }                                                                                         \
@@ -33,7 +34,8 @@ static bool divides(const Call *c) {
         return i == 0 ? (for_a) : (for_b);                                                    \
     }                                                                                         \
     const Op autograd_##name_##_op = {.name = #name_, .formula = formula_, .forward = name_##_forward, \
-                                      .vjp = name_##_vjp, .reads = {reads_a, reads_b}, .broadcasts = true}; \
+                                      .vjp = name_##_vjp, .fused = fused_, .reads = {reads_a, reads_b}, \
+                                      .broadcasts = true};                                    \
     ct_tensor *ct_##name_(ct_tensor *a, ct_tensor *b) {                                       \
         return APPLY(&autograd_##name_##_op, NO_ATTR, a, b);                                  \
     }
@@ -77,8 +79,21 @@ static ct_tensor *xlogy_slope(ct_tensor *a, ct_tensor *b, ct_tensor *g) {
 
 BINARY_OP(add, "dz/da = 1, dz/db = 1", true, 0, 0, g, g)
 BINARY_OP(sub, "dz/da = 1, dz/db = -1", !refuses_bool(c, "use ct_logical_xor"), 0, 0, g, ct_neg(g))
-BINARY_OP(mul, "dz/da = b, dz/db = a", true, INPUT(1), INPUT(0), ct_mul(g, B), ct_mul(g, A))
-BINARY_OP(div, "dz/da = 1/b, dz/db = -z/b", true, INPUT(1), INPUT(1) | OUTPUT, ct_div(g, B),
+static bool mul_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    for (int i = 0; i < 2; i++)
+        if (autograd_needs(c, i) && !(dxs[i] = tensor_mul(g, c->x[1 - i]))) return false;
+    return true;
+}
+
+static bool div_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    dxs[0] = tensor_div(g, B); /* the other reads it too */
+    if (dxs[0] && autograd_needs(c, 1)) dxs[1] = tensor_mul(dxs[0], Y);
+    if (dxs[1]) dxs[1] = tensor_neg(dxs[1], NULL);
+    return dxs[0] && (dxs[1] || !autograd_needs(c, 1));
+}
+
+FUSED_OP(mul, mul_fused, "dz/da = b, dz/db = a", true, INPUT(1), INPUT(0), ct_mul(g, B), ct_mul(g, A))
+FUSED_OP(div, div_fused, "dz/da = 1/b, dz/db = -z/b", true, INPUT(1), INPUT(1) | OUTPUT, ct_div(g, B),
           ct_neg(ct_mul(g, ct_div(Y, B))))
 BINARY_OP(maximum, "dz/da = 1 where a > b, 1/2 at a tie, else 0", true, INPUT(0) | INPUT(1), INPUT(0) | INPUT(1),
           taken(g, ct_lt(A, B), ct_eq(A, B)), taken(g, ct_gt(A, B), ct_eq(A, B)))

@@ -42,10 +42,19 @@ static ct_tensor *bce_vjp(const Call *c, ct_tensor *g, int i) {
     return ct_mul(g, ct_div(ct_sub(p, c->x[1]), variance));
 }
 
+/* One kernel for p; a gradient for y is rare. */
+static bool bce_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    ct_tensor *p = autograd_needs(c, 0) ? autograd_loss_widened(c->x[0]) : NULL;
+    ct_tensor *slope = p ? tensor_bce_slope(p, c->x[1]) : NULL;
+    if (autograd_needs(c, 0) && !(slope && (dxs[0] = tensor_mul(g, slope)))) return false;
+    return !autograd_needs(c, 1) || (dxs[1] = bce_vjp(c, g, 1)) != NULL;
+}
+
 static const Op bce_op = {.name = "bce_loss",
                           .formula = "dz/dp = (p - y)/max(p (1 - p), 1e-12), dz/dy = log(1 - p) - log p",
                           .forward = bce_forward,
                           .vjp = bce_vjp,
+                          .fused = bce_fused,
                           .reads = {INPUTS, INPUT(0)}};
 
 static ct_tensor *weighted(ct_tensor *losses, ct_tensor *weight) {

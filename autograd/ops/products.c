@@ -140,8 +140,20 @@ static ct_tensor *linear_vjp(const Call *c, ct_tensor *g, int i) {
     return i == 1 ? ct_mm(ct_t(rows), as_rows(X)) : ct_sum_dim(rows, &first, 1, false);
 }
 
+static bool linear_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    int64_t size = g->shape[g->ndim - 1], shape[] = {size ? g->numel / size : 0, size};
+    ct_tensor *rows = g->ndim == 2 ? g : tensor_reshape(g, shape, 2), *transposed = rows ? tensor_transpose(rows, 0, 1) : NULL;
+    if (!transposed) return false;
+    if (autograd_needs(c, 0) && !(dxs[0] = tensor_matmul(g, W))) return false;
+    if (autograd_needs(c, 1)) {
+        ct_tensor *x = X->ndim == 2 ? X : tensor_reshape(X, (int64_t[]){shape[0], X->shape[X->ndim - 1]}, 2);
+        if (!x || !(dxs[1] = tensor_matmul(transposed, x))) return false;
+    }
+    return !autograd_needs(c, 2) || (dxs[2] = tensor_sum(rows, 1, false)) != NULL;
+}
+
 static const Op linear_op = {.name = "linear", .formula = "dx = G·W, dW = Gᵀ·x, db = Σ G", .forward = linear_forward,
-                             .vjp = linear_vjp, .reads = {INPUT(1), INPUT(0)}, .optional = INPUT(2)};
+                             .vjp = linear_vjp, .fused = linear_fused, .reads = {INPUT(1), INPUT(0)}, .optional = INPUT(2)};
 
 ct_tensor *ct_linear(ct_tensor *x, ct_tensor *weight, ct_tensor *bias) {
     return APPLY(&linear_op, NO_ATTR, x, weight, bias);

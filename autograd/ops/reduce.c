@@ -19,7 +19,8 @@ static ct_tensor *restored(const Call *c, ct_tensor *g) {
 }
 
 /* A reduction with tensor_<name>(x, set, keepdim) as forward; the derivative is an expression in g, X, Y. */
-#define REDUCE_OP(name_, formula_, reads_, ...)                                                       \
+#define REDUCE_OP(name_, ...) FUSED_OP(name_, NULL, __VA_ARGS__)
+#define FUSED_OP(name_, fused_, formula_, reads_, ...)                                                     \
     static ct_tensor *name_##_forward(Call *c) {                                                      \
         return tensor_##name_(c->x[0], c->attr->set, c->attr->keepdim);                               \
     }                                                                                                 \
@@ -28,7 +29,7 @@ static ct_tensor *restored(const Call *c, ct_tensor *g) {
         return __VA_ARGS__;                                                                           \
     }                                                                                                 \
     static const Op name_##_op = {.name = #name_, .formula = formula_, .forward = name_##_forward,    \
-                                  .vjp = name_##_vjp, .reads = {reads_}};
+                                  .vjp = name_##_vjp, .fused = fused_, .reads = {reads_}};
 
 /* A truth value or a place: without a derivative. */
 #define COUNT_OP(name_)                                                                               \
@@ -59,7 +60,20 @@ static ct_tensor *reduce_dims(const char *name, const Op *op, ct_tensor *x, cons
         return reduce_dims(#function, &name_##_op, x, dims, ndims, keepdim);                  \
     }
 
-REDUCE_OP(sum, "dy/dx = 1", 0, restored(c, g))
+/* The gradient as a view that repeats along the dims that went. */
+static bool sum_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    int ndim, at = 0;
+    int64_t strides[CT_MAX_DIMS];
+    const int64_t *shape = autograd_input_shape(c, 0, &ndim);
+    for (int d = 0; d < ndim; d++) {
+        bool gone = c->attr->set >> d & 1u;
+        strides[d] = gone ? 0 : g->strides[at];
+        at += !gone || c->attr->keepdim;
+    }
+    return (dxs[0] = tensor_new_view(g, shape, strides, ndim, g->data)) != NULL;
+}
+
+FUSED_OP(sum, sum_fused, "dy/dx = 1", 0, restored(c, g))
 OVER_ALL(sum)
 OVER_DIMS(sum, ct_sum_dim)
 
@@ -206,8 +220,14 @@ static ct_tensor *softmax_vjp(const Call *c, ct_tensor *g, int i) {
     return ct_mul(Y, ct_sub(g, along(c, ct_mul(g, Y))));
 }
 
+static bool softmax_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    ct_tensor *y = tensor_mul(g, Y), *sum = y ? tensor_sum(y, Y->ndim ? 1u << c->attr->dim : 0, true) : NULL;
+    ct_tensor *difference = sum ? tensor_sub(g, sum) : NULL;
+    return difference && (dxs[0] = tensor_mul(Y, difference)) != NULL;
+}
+
 static const Op softmax_op = {.name = "softmax", .formula = "dx = y (dy - Σ dy y)", .forward = softmax_forward,
-                              .vjp = softmax_vjp, .reads = {OUTPUT}};
+                              .vjp = softmax_vjp, .fused = softmax_fused, .reads = {OUTPUT}};
 
 static ct_tensor *log_softmax_forward(Call *c) {
     return tensor_log_softmax(c->x[0], c->attr->dim);
@@ -218,8 +238,15 @@ static ct_tensor *log_softmax_vjp(const Call *c, ct_tensor *g, int i) {
     return ct_sub(g, ct_mul(ct_exp(Y), along(c, g)));
 }
 
+static bool log_softmax_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    ct_tensor *y = tensor_exp(Y, NULL), *sum = y ? tensor_sum(g, Y->ndim ? 1u << c->attr->dim : 0, true) : NULL;
+    ct_tensor *part = sum ? tensor_mul(y, sum) : NULL;
+    return part && (dxs[0] = tensor_sub(g, part)) != NULL;
+}
+
 static const Op log_softmax_op = {.name = "log_softmax", .formula = "dx = dy - exp(y) Σ dy",
-                                  .forward = log_softmax_forward, .vjp = log_softmax_vjp, .reads = {OUTPUT}};
+                                  .forward = log_softmax_forward, .vjp = log_softmax_vjp,
+                                  .fused = log_softmax_fused, .reads = {OUTPUT}};
 
 static ct_tensor *along_dim(const Op *op, ct_tensor *x, int dim) {
     FUNCTION(op->name);

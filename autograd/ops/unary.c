@@ -77,7 +77,6 @@ UNARY_OP(acos, "dy/dx = -1/√(1 - x²)", INPUT(0), ct_neg(ct_mul(g, ct_rsqrt(on
 UNARY_OP(atan, "dy/dx = 1/(1 + x²)", INPUT(0), ct_div(g, ct_add_scalar(ct_square(X), 1)))
 UNARY_OP(sinh, "dy/dx = cosh(x)", INPUT(0), ct_mul(g, ct_cosh(X)))
 UNARY_OP(cosh, "dy/dx = sinh(x)", INPUT(0), ct_mul(g, ct_sinh(X)))
-UNARY_OP(tanh, "dy/dx = 1 - y²", OUTPUT, ct_mul(g, one_minus(ct_square(Y))))
 UNARY_OP(asinh, "dy/dx = 1/√(x² + 1)", INPUT(0), ct_mul(g, ct_rsqrt(ct_add_scalar(ct_square(X), 1))))
 UNARY_OP(acosh, "dy/dx = 1/√(x² - 1)", INPUT(0), ct_mul(g, ct_rsqrt(ct_sub_scalar(ct_square(X), 1))))
 UNARY_OP(atanh, "dy/dx = 1/(1 - x²)", INPUT(0), ct_div(g, one_minus(ct_square(X))))

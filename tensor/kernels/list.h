@@ -88,6 +88,14 @@ BINARY(xlogy, y != y ? y : x == 0 ? 0 : x * S(log)(y))
 BINARY(bce, -(y * S(clamped_log)(x) + (1 - y) * S(clamped_log1p)(-x)))
 BINARY(bce_with_logits, (x > 0 ? x : 0) - x * y + S(log1p)(S(exp)(-M(fabs)(x))))
 
+/* Derivatives: x is the gradient of the result, y the result (of sigmoid, tanh, relu) or the operand. */
+BINARY(sigmoid_slope, x * (y * (1 - y)))
+BINARY(tanh_slope, x * (1 - y * y))
+BINARY(relu_slope, y <= 0 ? 0 : x)
+BINARY(silu_slope, x * S(silu_derivative)(y))
+BINARY(gelu_slope, x * S(gelu_derivative)(y))
+BINARY(bce_slope, (x - y) / S(clamped_variance)(x)) /* of a prediction x and its target y */
+
 /* Truth values of two operands. */
 COMPARE(eq, x == y)
 COMPARE(ne, x != y)

@@ -54,3 +54,20 @@ static inline T S(digamma)(T x) {
 static inline T S(polygamma)(int n, T x) {
     return (T)polygamma_of(n, x);
 }
+
+static inline T S(silu_derivative)(T x) {
+    T s = S(sigmoid)(x);
+    return s * (1 + x * (1 - s));
+}
+
+/* Φ(x) + x φ(x) */
+static inline T S(gelu_derivative)(T x) {
+    return (T)0.5 * M(erfc)(-x * (T)0.70710678118654752440) +
+           x * (T)0.39894228040143267794 * S(exp)((T)-0.5 * x * x);
+}
+
+/* p (1 - p), at least PyTorch's 1e-12, a float in double too. */
+static inline T S(clamped_variance)(T p) {
+    T variance = p * (1 - p);
+    return variance < (T)1e-12f ? (T)1e-12f : variance;
+}
