@@ -4,7 +4,6 @@
  * backward, update, repeat over epochs. What follows them is housekeeping. */
 #include "common.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -92,7 +91,7 @@ static void repeat_over_epochs(ct_module *model, ct_tensor *x, ct_tensor *y, con
         progress_epoch(&progress, epoch, total / (double)rows);
     }
     const double seconds = progress_seconds(&progress);
-    printf("trained   %d epochs in %.3g s: %.0f examples per second\n", settings->epochs, seconds,
+    printf("trained   %d epochs in %.2f s: %.0f examples per second\n", settings->epochs, seconds,
            (double)rows * settings->epochs / seconds);
     ct_optim_free(adam);
 }

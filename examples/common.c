@@ -64,9 +64,18 @@ static void print_default(const Option *option) {
     }
 }
 
+/* The option whose name is the first length characters of name, or NULL. */
+static const Option *find_option(const Option *options, int count, const char *name, size_t length) {
+    for (int i = 0; i < count; i++)
+        if (strlen(options[i].name) == length && strncmp(options[i].name, name, length) == 0)
+            return &options[i];
+    return NULL;
+}
+
 __attribute__((noreturn)) static void print_help(const char *purpose, const Option *options, int count) {
     static const char *const values[] = {"N", "X", "FILE", "N,N"};
-    printf("%s: %s\n\nusage: %s [OPTIONS]\n", program, purpose, program);
+    const bool takes_file = find_option(options, count, "data", 4);
+    printf("%s: %s\n\nusage: %s [OPTIONS]%s\n", program, purpose, program, takes_file ? " [FILE]" : "");
     for (int i = 0; i < count; i++) {
         int width = printf("  --%s %s", options[i].name, values[options[i].kind]);
         printf("%*s%s", 18 - width, "", options[i].help);
@@ -122,21 +131,13 @@ static void set_option(const Option *option, const char *text) {
     }
 }
 
-/* The option whose name is the first length characters of name, or NULL. */
-static const Option *find_option(const Option *options, int count, const char *name, size_t length) {
-    for (int i = 0; i < count; i++)
-        if (strlen(options[i].name) == length && strncmp(options[i].name, name, length) == 0)
-            return &options[i];
-    return NULL;
-}
-
 void read_options(int argc, char **argv, const char *purpose, const Option *options, int count) {
     const char *slash = strrchr(argv[0], '/');
     program = slash ? slash + 1 : argv[0];
     ct_set_error_handler(fail_on_error, NULL);
     for (int i = 1; i < argc; i++) {
         const Option *data = find_option(options, count, "data", 4);
-        if (i == 1 && data && argv[i][0] != '-') {
+        if (data && argv[i][0] != '-') {
             set_option(data, argv[i]);
             continue;
         }

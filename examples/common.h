@@ -36,7 +36,7 @@ typedef struct {
     const char *help;
 } Option;
 
-/** Reads the command line: --help prints the options and exits with 0, a mistake exits with 2. A first word
+/** Reads the command line: --help prints the options and exits with 0, a mistake exits with 2. A word
  * without dashes is the value of the option "data", where there is one. From here on an error of the library
  * ends the program. */
 void read_options(int argc, char **argv, const char *purpose, const Option *options, int count);

@@ -126,7 +126,7 @@ static void train(ct_module *model, const Digits *digits, const Settings *settin
         progress_epoch(&progress, epoch, total / (double)count);
     }
     const double seconds = progress_seconds(&progress);
-    printf("trained   %d epochs in %.3g s: %.0f examples per second\n\n", settings->epochs, seconds,
+    printf("trained   %d epochs in %.2f s: %.0f examples per second\n\n", settings->epochs, seconds,
            (double)count * settings->epochs / seconds);
     ct_optim_free(adam);
 }

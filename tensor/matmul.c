@@ -38,7 +38,8 @@ static void multiply_blocks(const MatrixKernels *kernels, const MatrixProduct *w
             block.c += column * size;
             block.depth = smaller(whole->depth - k, MATRIX_DEPTH);
             block.columns = smaller(whole->columns - column, MATRIX_COLUMNS);
-            block.add = k > 0;
+            block.bias = whole->bias && k == 0 ? whole->bias + column * size : NULL;
+            block.add = k > 0 || block.bias;
             int64_t panels = (block.columns + kernels->panel_columns - 1) / kernels->panel_columns;
             int64_t strips = (block.rows + kernels->strip_rows - 1) / kernels->strip_rows;
             launch_part(kernels->pack, &block, panels, 4 * block.depth * kernels->panel_columns);
@@ -113,17 +114,21 @@ static bool check_operands(const ct_tensor *a, const ct_tensor *b) {
     return false;
 }
 
+static ct_dtype compute_dtype(ct_dtype dtype) {
+    return dtype == CT_F64 ? CT_F64 : tensor_is_floating(dtype) ? CT_F32 : CT_I64;
+}
+
 /* The dtype of the product, and the one that computes it. */
 static bool product_dtypes(ct_tensor *a, ct_tensor *b, ct_dtype *dtype, ct_dtype *compute) {
     *dtype = tensor_promote_dtypes((ct_dtype)a->dtype, (ct_dtype)b->dtype);
-    *compute = *dtype == CT_F64 ? CT_F64 : tensor_is_floating(*dtype) ? CT_F32 : CT_I64;
+    *compute = compute_dtype(*dtype);
     if (*dtype != CT_BOOL) return true;
     tensor_error(CT_ERR_DTYPE, "both operands are bool; convert one to a number");
     return false;
 }
 
-/* a [.., n, k] · b [.., k, m], both of one dtype that computes. */
-static ct_tensor *batched(ct_tensor *a, ct_tensor *b) {
+/* a [.., n, k] · b [.., k, m] + bias [m] (or NULL), all of one dtype that computes; bias is row-major. */
+static ct_tensor *batched(ct_tensor *a, ct_tensor *b, const ct_tensor *bias) {
     CT_SCOPED;
     Shape shape;
     if (!tensor_broadcast(a->shape, a->ndim - 2, b->shape, b->ndim - 2, &shape)) return NULL;
@@ -139,7 +144,7 @@ static ct_tensor *batched(ct_tensor *a, ct_tensor *b) {
     int type = a->dtype == CT_F64 ? COMPUTE_F64 : a->dtype == CT_F32 ? COMPUTE_F32 : COMPUTE_I64;
     int64_t size = tensor_dtype_size((ct_dtype)a->dtype), strides[CT_MAX_DIMS];
     Batch batch = {.kernels = &tensor_kernels->matmul[type], .ndim = batch_dims, .c_bytes = n * m * size,
-                   .first = {.a = a->data, .b = b->data, .c = c->data, .rows = n, .columns = m, .depth = k,
+                   .first = {.a = a->data, .b = b->data, .bias = bias ? bias->data : NULL, .c = c->data, .rows = n, .columns = m, .depth = k,
                              .a_row = a->strides[a->ndim - 2], .a_column = a->strides[a->ndim - 1],
                              .b_row = b->strides[b->ndim - 2], .b_column = b->strides[b->ndim - 1], .c_row = m}};
     memcpy(batch.shape, shape.sizes, sizeof batch.shape);
@@ -152,13 +157,20 @@ static ct_tensor *batched(ct_tensor *a, ct_tensor *b) {
     return multiply(&batch, batches, size) ? ct_scope_keep(c) : NULL;
 }
 
-/* The result without the dims that 1-D operands were given. */
-static ct_tensor *without_added(ct_tensor *c, bool row_added, bool column_added) {
+/* Another shape for a new row-major tensor. */
+static void give_shape(ct_tensor *x, const int64_t *shape, int ndim) {
+    x->ndim = (uint8_t)ndim;
+    memcpy(x->shape, shape, (size_t)ndim * sizeof *shape);
+    tensor_row_major(shape, ndim, x->strides);
+}
+
+/* Takes away the dims that 1-D operands were given. */
+static void drop_added(ct_tensor *c, bool row_added, bool column_added) {
     int64_t shape[CT_MAX_DIMS];
     int ndim = 0;
     for (int d = 0; d < c->ndim; d++)
         if (!(row_added && d == c->ndim - 2) && !(column_added && d == c->ndim - 1)) shape[ndim++] = c->shape[d];
-    return tensor_reshape(c, shape, ndim);
+    give_shape(c, shape, ndim);
 }
 
 ct_tensor *tensor_matmul(ct_tensor *a, ct_tensor *b) {
@@ -170,13 +182,16 @@ ct_tensor *tensor_matmul(ct_tensor *a, ct_tensor *b) {
     b = tensor_as(b, compute);
     if (a && row_added) a = tensor_unsqueeze(a, 0);
     if (b && column_added) b = tensor_unsqueeze(b, 1);
-    ct_tensor *c = a && b ? batched(a, b) : NULL;
-    c = c ? tensor_as(c, dtype) : NULL;
-    if (c && (row_added || column_added)) {
-        c = without_added(c, row_added, column_added);
-        c = c ? tensor_to(c, dtype) : NULL;
-    }
-    return ct_scope_keep(c);
+    ct_tensor *c = a && b ? batched(a, b, NULL) : NULL;
+    if (c) drop_added(c, row_added, column_added);
+    return c ? ct_scope_keep(tensor_as(c, dtype)) : NULL;
+}
+
+/* How many rows the leading dims make. */
+static int64_t row_count(const ct_tensor *x) {
+    int64_t rows = 1;
+    for (int d = 0; d < x->ndim - 1; d++) rows *= x->shape[d];
+    return rows;
 }
 
 ct_tensor *tensor_linear(ct_tensor *x, ct_tensor *weight, ct_tensor *bias) {
@@ -187,8 +202,20 @@ ct_tensor *tensor_linear(ct_tensor *x, ct_tensor *weight, ct_tensor *bias) {
                      tensor_shape_of(x), tensor_shape_of(weight), bias ? tensor_shape_of(bias) : "NULL");
         return NULL;
     }
+    ct_dtype dtype, compute;
     ct_tensor *transposed = tensor_transpose(weight, 0, 1);
-    ct_tensor *y = transposed ? tensor_matmul(x, transposed) : NULL;
-    if (y && bias) y = tensor_add(y, bias);
-    return ct_scope_keep(y);
+    if (!transposed || !product_dtypes(x, weight, &dtype, &compute)) return NULL;
+    if (bias) compute = compute_dtype(dtype = tensor_promote_dtypes(dtype, (ct_dtype)bias->dtype));
+    /* rows of all leading dims are one product */
+    int64_t shape[CT_MAX_DIMS];
+    memcpy(shape, x->shape, sizeof shape);
+    shape[x->ndim - 1] = weight->shape[0];
+    ct_tensor *rows = x->ndim == 2 ? x : tensor_reshape(x, (int64_t[]){row_count(x), weight->shape[1]}, 2);
+    rows = rows ? tensor_as(rows, compute) : NULL;
+    transposed = rows ? tensor_as(transposed, compute) : NULL;
+    if (transposed && bias && !(bias = tensor_as(bias, compute))) return NULL;
+    if (transposed && bias && !(bias = tensor_contiguous(bias))) return NULL;
+    ct_tensor *y = transposed ? batched(rows, transposed, bias) : NULL;
+    if (y) give_shape(y, shape, x->ndim);
+    return y ? ct_scope_keep(tensor_as(y, dtype)) : NULL;
 }

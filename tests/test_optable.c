@@ -311,14 +311,14 @@ START_TEST(gradients_against_differences) {
 END_TEST
 
 /* Those of all differentiable operands, given dy; NULL for the others. */
-static void gradients_of(const Row *row, ct_tensor *const *x, ct_tensor *dy, ct_tensor **g) {
+static void gradients_of(const Row *row, ct_tensor *const *x, ct_tensor *dy, unsigned flags, ct_tensor **g) {
     unsigned set = differentiable_set(row);
     ct_tensor *xs[MAX_ROW_OPERANDS], *out[MAX_ROW_OPERANDS];
     int n = 0;
     for (int i = 0; i < MAX_ROW_OPERANDS; i++)
         if (set >> i & 1) xs[n++] = ct_set_requires_grad(x[i], true);
     ct_tensor *y = call_row_on_copy(row, x);
-    ct_status status = ct_gradients(&y, 1, xs, n, &dy, CT_ALLOW_UNUSED, out);
+    ct_status status = ct_gradients(&y, 1, xs, n, &dy, flags | CT_ALLOW_UNUSED, out);
     ck_assert_msg(status == CT_OK, "%s", row_title(row, "gradients: %s", ct_error_message()));
     for (int i = MAX_ROW_OPERANDS; i-- > 0;) g[i] = set >> i & 1 ? out[--n] : NULL;
 }
@@ -327,8 +327,8 @@ static void compare_gradients(const Row *row, ct_tensor *const *x, ct_tensor *dy
                               ct_tensor *dy_y, ct_dtype dtype, const char *what) {
     ct_tensor *got[MAX_ROW_OPERANDS], *want[MAX_ROW_OPERANDS];
     char title[256];
-    gradients_of(row, x, dy, got);
-    gradients_of(row, y, dy_y, want);
+    gradients_of(row, x, dy, 0, got);
+    gradients_of(row, y, dy_y, 0, want);
     Tolerance tolerance = tolerance_of(row, dtype, y);
     if (row->flags & EXACT) tolerance = (Tolerance){1e-6, 1e-6};
     for (int i = 0; i < MAX_ROW_OPERANDS; i++) {
@@ -370,6 +370,22 @@ START_TEST(gradients_of_layouts) {
         for (Layout layout = LAYOUT_TRANSPOSED; layout < LAYOUT_COUNT; layout++)
             if (row->x[operand].kind != ABSENT && allows(row, operand, layout))
                 check_gradient_layout(row, operand, layout);
+}
+END_TEST
+
+/* A fused rule, which runs while recording is off, against the recorded one. */
+START_TEST(fused_rules) {
+    const Row *row = row_at(_i);
+    ct_tensor *x[MAX_ROW_OPERANDS], *plain[MAX_ROW_OPERANDS], *recorded[MAX_ROW_OPERANDS];
+    if (!differentiable_set(row)) return;
+    make_operands(row, CT_F64, x);
+    ct_tensor *dy = upstream_for(row, x, CT_F64, LAYOUT_CONTIGUOUS);
+    gradients_of(row, x, dy, 0, plain);
+    gradients_of(row, x, dy, CT_CREATE_GRAPH, recorded);
+    for (int i = 0; i < MAX_ROW_OPERANDS; i++)
+        if (plain[i])
+            check_close(row_title(row, "the gradient of operand %d, fused", i), plain[i], ct_detach(recorded[i]),
+                        (Tolerance){1e-12, 1e-13});
 }
 END_TEST
 
@@ -484,7 +500,7 @@ START_TEST(derivatives_at_corners) {
     ct_tensor *x[MAX_ROW_OPERANDS] = {NULL}, *g[MAX_ROW_OPERANDS];
     for (int i = 0; i < operand_count(row); i++)
         x[i] = support_from_doubles(CT_F64, &n, 1, &corners[_i].x[i]);
-    gradients_of(row, x, upstream_of_ones(row, x), g);
+    gradients_of(row, x, upstream_of_ones(row, x), 0, g);
     for (int i = 0; i < operand_count(row); i++) {
         const char *title = row_title(row, "the derivative at (%g, %g)", corners[_i].x[0], corners[_i].x[1]);
         support_assert_values(__FILE__, __LINE__, title, g[i], 1e-12, &corners[_i].slope[i], n);
@@ -617,6 +633,7 @@ Suite *optable_suite(void) {
     TCase *gradients = support_case(suite, "optable-gradients");
     tcase_add_loop_test(gradients, gradients_against_differences, 0, n);
     tcase_add_loop_test(gradients, gradients_of_layouts, 0, n);
+    tcase_add_loop_test(gradients, fused_rules, 0, n);
     tcase_add_loop_test(gradients, gradients_of_floats, 0, n);
     tcase_add_loop_test(gradients, who_requires_gradients, 0, n);
     tcase_add_loop_test(gradients, derivatives_at_corners, 0, CORNERS);

@@ -37,6 +37,7 @@ enum { FOLD_COLUMNS = 256 };
  * elements. */
 typedef struct {
     const char *a, *b;
+    const char *bias; /* a row that is added to every row of c; NULL: none */
     char *c;
     char *panels; /* b, packed: room for depth × (columns rounded up to whole panels) */
     int64_t rows, columns, depth;

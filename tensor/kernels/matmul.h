@@ -4,13 +4,14 @@
  *
  * Included once for each type with T, S(name), LANES (numbers in a vector), ROWS and VECTORS (to a row of the tile). */
 
-/* c[begin … end) = a·b, row by row: each row of c is a sum of b's rows. */
+/* c[begin … end) = a·b + bias, row by row: each row of c is a sum of b's rows. */
 static void S(matmul_rows)(const MatrixProduct *m, int64_t begin, int64_t end) {
     const T *b = (const T *)m->b;
     for (int64_t i = begin; i < end; i++) {
         T *restrict c = (T *)m->c + i * m->c_row;
         const T *a = (const T *)m->a + i * m->a_row;
-        memset(c, 0, (size_t)m->columns * sizeof(T));
+        if (m->bias) memcpy(c, m->bias, (size_t)m->columns * sizeof(T));
+        else memset(c, 0, (size_t)m->columns * sizeof(T));
         for (int64_t k = 0; k < m->depth; k++) {
             const T *restrict row = b + k * m->b_row;
             const T x = a[k * m->a_column];
@@ -130,6 +131,9 @@ static void S(multiply_strips)(const MatrixProduct *m, int64_t begin, int64_t en
     for (int64_t s = begin; s < end; s++) {
         int64_t first = s * least + (s < longer ? s : longer), rows = least + (s < longer);
         S(pack_strip)(m, (const T *)m->a + first * m->a_row, rows, strip);
+        if (m->bias)
+            for (int64_t i = 0; i < rows; i++)
+                memcpy((T *)m->c + (first + i) * m->c_row, m->bias, (size_t)m->columns * sizeof(T));
         for (int64_t j = 0; j < m->columns; j += COLUMNS) {
             T *c = (T *)m->c + first * m->c_row + j;
             const T *panel = (const T *)m->panels + j * m->depth;
