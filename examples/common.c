@@ -250,9 +250,11 @@ BinaryTable read_binary_table(const char *path) {
     return table;
 }
 
-/* 0 … rows - 1 in an order that is the seed's. */
+/* 0 … rows - 1 in an order that is the seed's. Its random numbers are not those that ct_manual_seed(seed)
+ * begins with: rows that are generated from those would be held out by what they are. */
 static ct_tensor *shuffled(int64_t rows, int seed) {
-    ct_generator *generator = ct_generator_new((uint64_t)seed);
+    const uint64_t apart = 0x9e3779b97f4a7c15u;
+    ct_generator *generator = ct_generator_new((uint64_t)seed ^ apart);
     ct_generator *before = ct_generator_use(generator);
     ct_tensor *order = ct_randperm(rows);
     ct_generator_use(before);

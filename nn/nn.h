@@ -24,21 +24,8 @@ CT_API ct_tensor *ct_forward(ct_module *module, ct_tensor *x);
 CT_API ct_module *ct_nn_linear(int64_t in, int64_t out, bool bias);
 /** Applies n modules one after the other; children are named "0", "1", …. */
 CT_API ct_module *ct_nn_sequential_n(ct_module *const *modules, int n);
-#ifdef __cplusplus
-struct ct_module_list {
-    ct_module *values[64];
-    int count;
-    ct_module_list(std::initializer_list<ct_module *> list) : values(), count(0) {
-        for (ct_module *module : list)
-            if (count < 64) values[count++] = module;
-    }
-};
-#define ct_nn_sequential(...) ct_nn_sequential_list(ct_module_list{__VA_ARGS__})
-static inline ct_module *ct_nn_sequential_list(const ct_module_list &list) {
-    return ct_nn_sequential_n(list.values, list.count);
-}
-#else
-/* The modules are evaluated once: they are counted by sizeof. */
+#ifndef __cplusplus
+/** ct_nn_sequential_n() of the modules given. */
 #define ct_nn_sequential(...) \
     ct_nn_sequential_n((ct_module *const[]){__VA_ARGS__}, \
                        (int)(sizeof((ct_module *const[]){__VA_ARGS__}) / sizeof(ct_module *)))
@@ -131,5 +118,12 @@ CT_API ct_tensor *ct_init_orthogonal_(ct_tensor *x, double gain);
 CT_API ct_tensor *ct_init_trunc_normal_(ct_tensor *x, double mean, double std, double lo, double hi);
 
 CT_END_DECLS
+
+#ifdef __cplusplus
+template <typename... Modules> ct_module *ct_nn_sequential(Modules... modules) {
+    ct_module *const list[] = {modules...};
+    return ct_nn_sequential_n(list, (int)sizeof...(modules));
+}
+#endif
 
 #endif

@@ -61,7 +61,8 @@ CT_API ct_tensor *ct_multinomial(const ct_tensor *weights, int64_t n, bool repla
 typedef struct ct_generator ct_generator;
 /** Seeds the calling thread's current generator and sets it back to its beginning. */
 CT_API void ct_manual_seed(uint64_t seed);
-/** A generator of its own; freed with ct_generator_free(). */
+/** A generator of its own; freed with ct_generator_free(). Generators of one seed give the same numbers, whatever is
+ * drawn from them: what shall be independent needs seeds that differ. */
 CT_API ct_generator *ct_generator_new(uint64_t seed);
 /** Frees it; a thread that still uses it falls back to the process's generator. NULL is fine. */
 CT_API void ct_generator_free(ct_generator *generator);

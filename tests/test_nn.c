@@ -635,17 +635,17 @@ static void add_all(Suite *suite, const char *name, const TTest *const *tests, i
 Suite *nn_suite(void) {
     Suite *suite = suite_create("nn");
     ADD(suite, "layers", linear_multiplies_and_adds, linear_starts_within_its_bound,
-        linear_without_inputs_or_bias, activations_follow_their_formulas, softmax_takes_its_dim, dropout_works_in_training_alone,
-        layers_that_only_route, forward_lets_intermediates_go);
+        linear_without_inputs_or_bias, activations_follow_their_formulas, softmax_takes_its_dim,
+        dropout_works_in_training_alone, layers_that_only_route, forward_lets_intermediates_go);
     ADD(suite, "tree", self_is_freed_once, containers_free_what_they_were_given,
-        a_child_of_another_stays_there, a_child_given_with_its_owner, add_frees_a_child_that_it_refuses, dotted_names_have_a_limit,
-        parameters_are_leaves_that_float, parameters_are_listed_once_in_order, names_lead_down_the_tree,
-        gradients_are_dropped);
+        a_child_of_another_stays_there, a_child_given_with_its_owner, add_frees_a_child_that_it_refuses,
+        dotted_names_have_a_limit, parameters_are_leaves_that_float, parameters_are_listed_once_in_order,
+        names_lead_down_the_tree, gradients_are_dropped);
     ADD(suite, "printing", prints_as_pytorch, prints_options_in_any_locale);
     ADD(suite, "state", state_shares_storage, state_goes_through_a_file,
-        strict_loading_lists_what_does_not_fit, long_lists_are_cut, loading_counts_as_a_change, loading_swaps_what_it_was_given,
-        failed_loading_changes_nothing, bad_files_are_refused);
-    ADD(suite, "initialisers", initialisers_fill_parameters, fans_count_the_receptive_field, orthogonal_is_so,
-        truncated_normals_keep_their_bounds, initialisers_check_their_arguments);
+        strict_loading_lists_what_does_not_fit, long_lists_are_cut, loading_counts_as_a_change,
+        loading_swaps_what_it_was_given, failed_loading_changes_nothing, bad_files_are_refused);
+    ADD(suite, "initialisers", initialisers_fill_parameters, fans_count_the_receptive_field,
+        orthogonal_is_so, truncated_normals_keep_their_bounds, initialisers_check_their_arguments);
     return suite;
 }
