@@ -63,12 +63,6 @@ typedef struct {
 #define BINARY_ANY UNARY
 #define COMPARE UNARY
 #include "../kernels/list.h"
-#undef UNARY
-#undef UNARY_ANY
-#undef PREDICATE
-#undef BINARY
-#undef BINARY_ANY
-#undef COMPARE
     Rows where;
     RowKernel *convert[8][8]; /* [to][from] */
     Reducer sum, prod, max, min, any, all, norm_p, norm_zero, norm_max, norm_min, sum_squares;

@@ -20,12 +20,6 @@
 #define BINARY_ANY BINARY
 #define COMPARE BINARY
 #include "../kernels/list.h"
-#undef UNARY
-#undef UNARY_ANY
-#undef PREDICATE
-#undef BINARY
-#undef BINARY_ANY
-#undef COMPARE
 
 /* A function of two tensors, such as tensor_add. */
 typedef ct_tensor *Binary(ct_tensor *a, ct_tensor *b);

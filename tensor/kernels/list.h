@@ -1,7 +1,7 @@
 /* The elementwise kernels, a line each: how a result comes from x (and y, and the parameters p[…]). T is the type that
  * computes; M(sin) is sinf or sin of libm, S(exp) is exp_f32 or exp_f64 of elementary.h or scalar.h. A new kernel is one
  * line here; its rows, its place in the table and its tensor_…() function follow from it. Included several times, with the
- * macros that its user defines. */
+ * macros that its user defines, and that end here. */
 
 /* Floating results of one operand. */
 UNARY(exp, S(exp)(x))
@@ -106,3 +106,10 @@ COMPARE(ge, x >= y)
 COMPARE(logical_and, x != 0 && y != 0)
 COMPARE(logical_or, x != 0 || y != 0)
 COMPARE(logical_xor, (x != 0) != (y != 0))
+
+#undef UNARY
+#undef UNARY_ANY
+#undef PREDICATE
+#undef BINARY
+#undef BINARY_ANY
+#undef COMPARE

@@ -58,12 +58,6 @@
 #define BINARY(name, ...)
 #endif
 #include "list.h"
-#undef UNARY
-#undef UNARY_ANY
-#undef PREDICATE
-#undef BINARY
-#undef BINARY_ANY
-#undef COMPARE
 
 #define WHERE_LOOP(at_z, at_c, at_a, at_b) \
     _Pragma("omp simd") for (int64_t i = 0; i < n; i++) z[at_z] = condition[at_c] ? a[at_a] : b[at_b];

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "half.h"
 #include "elementary.h"
+#include "half.h"
 #include "special.h"
 
 #define T int64_t
@@ -89,12 +89,6 @@ const Kernels KERNELS = {
 #define BINARY_ANY UNARY_ANY
 #define COMPARE UNARY_ANY
 #include "list.h"
-#undef UNARY
-#undef UNARY_ANY
-#undef PREDICATE
-#undef BINARY
-#undef BINARY_ANY
-#undef COMPARE
     .where = {{where_row_f32, where_row_f64, where_row_i64}},
     .convert = CONVERT_TABLE,
     .sum = {0, 0, {sum_f32, sum_f64, sum_i64}, {sum_columns_f32, sum_columns_f64}},

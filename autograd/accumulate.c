@@ -1,0 +1,130 @@
+/* Sums of gradients: of a node within the walk, and those that leaves hold. */
+#include "internal/walk.h"
+#include <string.h>
+
+/* Adds src to dst, element by element. */
+static void add_in_place(ct_tensor *dst, ct_tensor *src) {
+    RowKernel *row = tensor_kernels->add.of[dst->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32];
+    tensor_rows_in_place(row, (ct_tensor *[]){dst, dst, src}, 3, (double[ROW_PARAMETERS]){0});
+    tensor_bump(dst);
+}
+
+/* Whether nobody else sees x, so that it may be written over. */
+static bool is_private(const ct_tensor *x) {
+    return atomic_load_explicit(&x->handles, memory_order_acquire) == 1 &&
+           atomic_load_explicit(&x->users, memory_order_acquire) == 1 && x->owner == x && !x->borrowed;
+}
+
+/* In place once what is held is a sum of our own. */
+bool autograd_accumulate(const Walk *w, Slot *slot, ct_tensor *g) {
+    ct_tensor *held = slot->gradient;
+    if (held && slot->own && is_private(held) && (g->dtype == CT_F32 || g->dtype == CT_F64)) {
+        add_in_place(held, g);
+        return true;
+    }
+    if (held) {
+        g = w->create ? ct_add(held, g) : tensor_add(held, g);
+        if (!g) return false;
+        tensor_release(held);
+        slot->own = !w->create;
+    }
+    tensor_retain(g);
+    slot->gradient = g;
+    return true;
+}
+
+/* ---- leaves ---- */
+
+/* A gradient that nobody else holds, in the leaf's layout: a handle, or NULL with an error. */
+static ct_tensor *own_gradient(const Walk *w, const Slot *slot) {
+    ct_tensor *g = slot->gradient;
+    const Node *leaf = slot->node;
+    ct_tensor layout = {.ndim = leaf->ndim, .dtype = leaf->dtype};
+    memcpy(layout.shape, leaf->shape, (size_t)leaf->ndim * sizeof *leaf->shape);
+    memcpy(layout.strides, leaf->leaf.strides, sizeof layout.strides);
+    if (!tensor_is_dense(&layout)) tensor_row_major(layout.shape, layout.ndim, layout.strides);
+    bool laid_out = memcmp(layout.strides, g->strides, (size_t)g->ndim * sizeof *g->strides) == 0;
+    if (laid_out && is_private(g)) {
+        tensor_retain(g);
+        return g;
+    }
+    if (w->create) g = ct_clone(g);
+    else {
+        ct_tensor *copy = tensor_new((ct_dtype)g->dtype, g->shape, g->ndim);
+        if (copy) memcpy(copy->strides, layout.strides, sizeof copy->strides);
+        if (copy) tensor_copy_into(copy, g);
+        g = copy;
+    }
+    if (g) tensor_retain(g);
+    return g;
+}
+
+/* Replaces a slot's gradient by what the leaf shall hold or add. */
+static bool prepare(const Walk *w, Slot *slot) {
+    CT_SCOPED;
+    ct_tensor *g = own_gradient(w, slot);
+    if (!g) return false;
+    tensor_release(slot->gradient);
+    slot->gradient = g;
+    return true;
+}
+
+/* The sum of two gradients as a new handle, where it has to be recorded or converted; NULL with an error. */
+static ct_tensor *joined(const Walk *w, ct_tensor *held, ct_tensor *g) {
+    CT_SCOPED;
+    ct_tensor *sum = w->create ? ct_add(held, g) : tensor_add(held, g);
+    if (sum) tensor_retain(sum);
+    return sum;
+}
+
+/* Gives the leaf its new gradient, or adds it to the one it has. Nothing here can fail. */
+static void commit(Node *leaf, ct_tensor *g) {
+    pthread_mutex_lock(&leaf->leaf.lock);
+    ct_tensor *held = leaf->leaf.gradient, *dropped = held;
+    tensor_retain(g);
+    if (held && atomic_load(&held->handles) == 1 && !held->history && tensor_is_dense(held)) {
+        add_in_place(held, g);
+        dropped = g;
+    } else {
+        if (held) add_in_place(g, held);
+        leaf->leaf.gradient = g;
+    }
+    pthread_mutex_unlock(&leaf->leaf.lock);
+    if (dropped) tensor_release(dropped);
+}
+
+/* Swaps in sums that were made beforehand. */
+static bool replace(const Walk *w, Slot *slot) {
+    Node *leaf = slot->node;
+    ct_tensor *held;
+    pthread_mutex_lock(&leaf->leaf.lock);
+    held = leaf->leaf.gradient;
+    if (held) tensor_retain(held);
+    pthread_mutex_unlock(&leaf->leaf.lock);
+    if (!held) return true;
+    ct_tensor *sum = joined(w, held, slot->gradient);
+    tensor_release(held);
+    if (!sum) return false;
+    tensor_release(slot->gradient);
+    slot->gradient = sum;
+    return true;
+}
+
+bool autograd_commit_leaves(Walk *w) {
+    for (int64_t i = 0; i < w->count; i++) {
+        Slot *slot = &w->slots[i];
+        if (slot->node->op || !slot->gradient) continue;
+        if (!prepare(w, slot)) return false;
+        bool computes = slot->node->dtype == CT_F32 || slot->node->dtype == CT_F64;
+        slot->wanted = w->create || !computes; /* replaced as a whole */
+        if (slot->wanted && !replace(w, slot)) return false;
+    }
+    for (int64_t i = 0; i < w->count; i++) {
+        Slot *slot = &w->slots[i];
+        if (slot->node->op || !slot->gradient) continue;
+        if (slot->wanted) autograd_swap_gradient(slot->node, slot->gradient);
+        else commit(slot->node, slot->gradient);
+        slot->gradient = slot->wanted ? NULL : slot->gradient;
+    }
+    return true;
+}
