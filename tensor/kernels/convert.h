@@ -11,7 +11,7 @@ static inline int64_t double_to_i64(double x) {
 #define LOAD_i64(x) (x)
 #define LOAD_i32(x) ((int64_t)(x))
 #define LOAD_u8(x) ((int64_t)(x))
-#define LOAD_mask(x) ((int64_t)(x))
+#define LOAD_mask(x) ((int64_t)((x) != 0)) /* bytes from outside may hold anything */
 #define LOAD_f16(x) half_to_float(x)
 #define LOAD_bf16(x) bfloat_to_float(x)
 
@@ -43,7 +43,7 @@ static inline int64_t double_to_i64(double x) {
     CONVERT(to, To, i64, int64_t)    \
     CONVERT(to, To, i32, int32_t)    \
     CONVERT(to, To, u8, uint8_t)     \
-    CONVERT(to, To, mask, bool)      \
+    CONVERT(to, To, mask, uint8_t)   \
     CONVERT(to, To, f16, Half)       \
     CONVERT(to, To, bf16, BFloat)
 

@@ -65,7 +65,7 @@
 /* Beside the general one: two rows, and a row and one number, as masks are filled. */
 static void S(where_row)(char *const *data, const int64_t *step, int64_t n, const double *p) {
     T *z = (T *)data[0];
-    const bool *condition = (const bool *)data[1];
+    const uint8_t *condition = (const uint8_t *)data[1];
     const T *a = (const T *)data[2], *b = (const T *)data[3];
     const bool rows = step[0] == 1 && step[1] == 1;
     (void)p;
