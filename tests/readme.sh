@@ -58,7 +58,7 @@ example_exists() { # NAME
 run_line() {
     case $1 in
     '' | '#'*) ;;
-    examples/run.sh* | tests/run.sh* | .ci/run*)
+    examples/run.sh* | tests/run.sh* | tests/bench/compare.py* | .ci/run*)
         # shellcheck disable=SC2086 # a command line
         set -- $1
         try test -x "$root/$1"

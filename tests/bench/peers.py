@@ -1,0 +1,175 @@
+"""The work of our benchmarks in PyTorch or NumPy: run by compare.py as `peers.py torch NAME...`.
+
+Each name that it knows is measured and printed as `name value unit`, as bench.h does.
+"""
+import os
+import re
+import statistics
+import sys
+import time
+
+ALLOWED = float(os.environ.get("BENCH_SECONDS", "0.2"))
+ROUNDS = 64
+
+
+def seconds_of(work, calls):
+    start = time.perf_counter()
+    for _ in range(calls):
+        work()
+    return time.perf_counter() - start
+
+
+def seconds_per_call(work):
+    """The median of rounds; finding out how many calls fill one is the warm-up."""
+    calls = 1
+    while seconds_of(work, calls) < ALLOWED / ROUNDS:
+        calls *= 2
+    end = time.perf_counter() + ALLOWED
+    rounds = [seconds_of(work, calls)]
+    while len(rounds) < ROUNDS and time.perf_counter() < end:
+        rounds.append(seconds_of(work, calls))
+    return statistics.median(rounds) / calls
+
+
+def report(name, value, unit):
+    print(name, value, unit, flush=True)
+
+
+def peak_memory():
+    with open("/proc/self/status") as status:
+        return int(re.search(r"VmHWM:\s*(\d+)", status.read()).group(1)) * 1024e-6
+
+
+# ---- NumPy ----
+
+def numpy_work(name):
+    """What to call, and how many elements share its time; None for a name that NumPy has no function for."""
+    import numpy as np
+    function, _, where = name.partition("/")
+    matrix = np.random.rand(4096, 1024).astype(np.float32) * 4.99 + 0.01
+    if function == "transpose":
+        x = matrix.reshape(2048, 2048)
+        return lambda: np.ascontiguousarray(x.T), x.size
+    if where in ("row", "column"):
+        other = matrix[0] if where == "row" else matrix[:, :1].copy()
+        return lambda: matrix + other, matrix.size
+    if where in ("all", "dim0", "dim1"):
+        axis = {"all": None, "dim0": 0, "dim1": 1}[where]
+        reduce = {"sum": np.sum, "amax": np.max, "argmax": np.argmax}.get(function)
+        return reduce and (lambda: reduce(matrix, axis=axis), matrix.size)
+    x, y = (np.random.rand(int(float(where))).astype(np.float32) * 4.99 + 0.01 for _ in range(2))
+    works = {"add": lambda: x + y, "mul": lambda: x * y, "relu": lambda: np.maximum(x, 0), "exp": lambda: np.exp(x),
+             "log": lambda: np.log(x), "tanh": lambda: np.tanh(x), "sigmoid": lambda: 1 / (1 + np.exp(-x))}
+    return function in works and (works[function], x.size)
+
+
+def numpy_line(name):
+    if re.match(r"(op4|xor|mlp|[sd]gemm)", name) or name.endswith("backward"):
+        return
+    work = numpy_work(name)
+    if work:
+        report(name, seconds_per_call(work[0]) / work[1] * 1e9, "ns")
+
+
+# ---- PyTorch ----
+
+def torch_pointwise(torch, name):
+    function, where = name.split("/")
+    if where == "2048":
+        x = torch.rand(2048, 2048)
+        return lambda: x.t().contiguous(), x.numel()
+    if where in ("row", "column"):
+        x, y = torch.rand(4096, 1024), torch.rand(1024) if where == "row" else torch.rand(4096, 1)
+        return lambda: x + y, x.numel()
+    x, y = (torch.rand(int(float(where))) * 4.99 + 0.01 for _ in range(2))
+    if function in ("add", "mul"):
+        binary = getattr(torch, function)
+        return lambda: binary(x, y), x.numel()
+    gelu = torch.nn.functional.gelu
+    unary = {"gelu": gelu, "gelu_tanh": lambda x: gelu(x, approximate="tanh")}.get(function)
+    unary = unary or getattr(torch, function)
+    return lambda: unary(x), x.numel()
+
+
+def torch_reduction(torch, name):
+    function, where, *backward = name.split("/")
+    x = torch.randn(4096, 1024, requires_grad=bool(backward))
+    reduce = getattr(torch, function)
+    dims = () if where == "all" else (int(where[3:]),)
+    if backward:
+        y, dy = reduce(x, *dims), torch.randn_like(x)
+        return lambda: torch.autograd.grad(y, x, dy, retain_graph=True), x.numel()
+    return lambda: reduce(x, *dims), x.numel()
+
+
+def torch_product(torch, name):
+    kind, shape, layout = name.split("/")
+    m, k, n = map(int, shape.split("x"))
+    dtype = torch.float64 if kind == "dgemm" else torch.float32
+    a = torch.randn(k, m, dtype=dtype).t() if layout[0] == "T" else torch.randn(m, k, dtype=dtype)
+    b = torch.randn(n, k, dtype=dtype).t() if layout[1] == "T" else torch.randn(k, n, dtype=dtype)
+    c = torch.empty(m, n, dtype=dtype)
+    return lambda: torch.mm(a, b, out=c), 2 * m * k * n
+
+
+def torch_model(torch, name):
+    """A model's parameters, and the function that computes its loss."""
+    nn, functional = torch.nn, torch.nn.functional
+    if name.startswith("xor"):
+        model = nn.Sequential(nn.Linear(2, 8), nn.Sigmoid(), nn.Linear(8, 1), nn.Sigmoid())
+        x = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+        y = torch.tensor([[0.0], [1], [1], [0]])
+        loss = functional.binary_cross_entropy
+    else:
+        sizes, batch = ((784, 128, 64, 10), 64) if name.startswith("mlp784") else ((1024, 4096, 4096, 1024), 128)
+        model = nn.Sequential(nn.Linear(sizes[0], sizes[1]), nn.ReLU(), nn.Linear(sizes[1], sizes[2]), nn.ReLU(),
+                              nn.Linear(sizes[2], sizes[3]))
+        x = torch.rand(batch, sizes[0])
+        y = torch.randint(0, 10, (batch,)) if batch == 64 else torch.randn(batch, sizes[3])
+        loss = functional.cross_entropy if batch == 64 else functional.mse_loss
+    return list(model.parameters()), lambda: loss(model(x), y)
+
+
+def torch_training(torch, name):
+    """Seconds of a step, with the fastest of the optimiser's implementations."""
+    parameters, loss = torch_model(torch, name)
+    if name.endswith("forward"):
+        with torch.inference_mode():
+            return seconds_per_call(loss)
+    kind = torch.optim.Adam if name.endswith("adam") else torch.optim.SGD
+    times = []
+    for choice in ({"foreach": False}, {"foreach": True}, {"fused": True}):
+        try:
+            optim = kind(parameters, lr=0.001, **choice)
+        except (TypeError, RuntimeError):
+            continue  # this version lacks it
+
+        def step():
+            optim.zero_grad(set_to_none=True)
+            loss().backward()
+            optim.step()
+
+        times.append(seconds_per_call(step))
+    return min(times)
+
+
+def torch_line(name):
+    import torch
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    if name.endswith("memory"):
+        report(name, peak_memory(), "MB")
+    elif re.match("(xor|mlp)", name):
+        report(name, torch_training(torch, name) * 1e6, "us")
+    elif re.match("[sd]gemm", name):
+        work, flops = torch_product(torch, name)
+        report(name, flops / seconds_per_call(work) * 1e-9, "GFLOP/s")
+    elif not name.startswith("op4"):
+        make = torch_reduction if re.search("/(all|dim)", name) else torch_pointwise
+        work, n = make(torch, name)
+        with torch.inference_mode(mode=not name.endswith("backward")):
+            report(name, seconds_per_call(work) / n * 1e9, "ns")
+
+
+if __name__ == "__main__":
+    for line in sys.argv[2:]:
+        {"torch": torch_line, "numpy": numpy_line}[sys.argv[1]](line)
