@@ -41,7 +41,7 @@ static ct_tensor *own_gradient(const Walk *w, const Slot *slot) {
     const Node *leaf = slot->node;
     ct_tensor layout = {.ndim = leaf->ndim, .dtype = leaf->dtype};
     memcpy(layout.shape, leaf->shape, (size_t)leaf->ndim * sizeof *leaf->shape);
-    memcpy(layout.strides, leaf->leaf.strides, sizeof layout.strides);
+    memcpy(layout.strides, leaf->leaf->strides, sizeof layout.strides);
     if (!tensor_is_dense(&layout)) tensor_row_major(layout.shape, layout.ndim, layout.strides);
     bool laid_out = memcmp(layout.strides, g->strides, (size_t)g->ndim * sizeof *g->strides) == 0;
     if (laid_out && is_private(g)) {
@@ -51,7 +51,7 @@ static ct_tensor *own_gradient(const Walk *w, const Slot *slot) {
     if (w->create) g = ct_clone(g);
     else {
         ct_tensor *copy = tensor_new((ct_dtype)g->dtype, g->shape, g->ndim);
-        if (copy) memcpy(copy->strides, layout.strides, sizeof copy->strides);
+        if (copy) tensor_set_strides(copy, layout.strides);
         if (copy) tensor_copy_into(copy, g);
         g = copy;
     }
@@ -79,17 +79,17 @@ static ct_tensor *joined(const Walk *w, ct_tensor *held, ct_tensor *g) {
 
 /* Gives the leaf its new gradient, or adds it to the one it has. Nothing here can fail. */
 static void commit(Node *leaf, ct_tensor *g) {
-    pthread_mutex_lock(&leaf->leaf.lock);
-    ct_tensor *held = leaf->leaf.gradient, *dropped = held;
+    pthread_mutex_lock(&leaf->leaf->lock);
+    ct_tensor *held = leaf->leaf->gradient, *dropped = held;
     tensor_retain(g);
     if (held && atomic_load(&held->handles) == 1 && !held->history && tensor_is_dense(held)) {
         add_in_place(held, g);
         dropped = g;
     } else {
         if (held) add_in_place(g, held);
-        leaf->leaf.gradient = g;
+        leaf->leaf->gradient = g;
     }
-    pthread_mutex_unlock(&leaf->leaf.lock);
+    pthread_mutex_unlock(&leaf->leaf->lock);
     if (dropped) tensor_release(dropped);
 }
 
@@ -97,10 +97,10 @@ static void commit(Node *leaf, ct_tensor *g) {
 static bool replace(const Walk *w, Slot *slot) {
     Node *leaf = slot->node;
     ct_tensor *held;
-    pthread_mutex_lock(&leaf->leaf.lock);
-    held = leaf->leaf.gradient;
+    pthread_mutex_lock(&leaf->leaf->lock);
+    held = leaf->leaf->gradient;
     if (held) tensor_retain(held);
-    pthread_mutex_unlock(&leaf->leaf.lock);
+    pthread_mutex_unlock(&leaf->leaf->lock);
     if (!held) return true;
     ct_tensor *sum = joined(w, held, slot->gradient);
     tensor_release(held);

@@ -2,6 +2,8 @@
 #include "internal/node.h"
 #include <string.h>
 
+const Attr autograd_no_attr;
+
 /* Whether all required operands are there; quiet about it while an error is pending. */
 static bool operands_given(const Op *op, int n, ct_tensor *const *x) {
     for (int i = 0; i < n; i++) {
@@ -14,11 +16,16 @@ static bool operands_given(const Op *op, int n, ct_tensor *const *x) {
     return true;
 }
 
-static bool records(int n, ct_tensor *const *x) {
-    if (autograd_off) return false;
-    for (int i = 0; i < n; i++)
-        if (x[i] && autograd_tracks(x[i])) return true;
-    return false;
+/* Whether an operand requires a gradient; *reads tells what the rules of those that do read. */
+static bool records(const Op *op, int n, ct_tensor *const *x, unsigned *reads) {
+    bool any = false;
+    *reads = 0;
+    for (int i = 0; i < n && !autograd_off; i++) {
+        if (!x[i] || !autograd_tracks(x[i])) continue;
+        any = true;
+        *reads |= op->reads[i < MAX_RULES ? i : MAX_RULES - 1];
+    }
+    return any;
 }
 
 /* A view of a tensor that was since changed in place by a recorded operation has an old history. */
@@ -34,22 +41,16 @@ static bool views_current(int n, ct_tensor *const *x) {
     return true;
 }
 
-static ct_tensor *apply(const Op *op, Attr *attr, int n, ct_tensor *const *x) {
+ct_tensor *autograd_apply(const Op *op, const Attr *attr, int n, ct_tensor *const *x) {
+    FUNCTION(op->name);
     if (!operands_given(op, n, x)) return NULL;
     Call call = {.attr = attr, .n = n, .x = x};
-    bool recorded = records(n, x);
+    unsigned reads;
+    bool recorded = records(op, n, x, &reads);
     if (recorded && !views_current(n, x)) return NULL;
     ct_tensor *y = op->forward(&call);
     if (!y || !recorded || !tensor_is_floating((ct_dtype)y->dtype)) return y;
-    Node *node = autograd_record(op, attr, &call, y);
-    if (!node) return NULL;
-    y->history = node;
-    return y;
-}
-
-ct_tensor *autograd_apply(const Op *op, Attr attr, int n, ct_tensor *const *x) {
-    FUNCTION(op->name);
-    return apply(op, &attr, n, x);
+    return (y->history = autograd_record(op, &call, y, reads)) ? y : NULL;
 }
 
 /* ---- in place ---- */
@@ -108,9 +109,9 @@ static void rebase(ct_tensor *x, Node *node) {
 }
 
 /* Records what happened to x, and to the tensor that it is a view of. */
-static bool record_change(const Op *op, Attr *attr, const Call *call, ct_tensor *x, ct_tensor *y) {
+static bool record_change(const Op *op, const Call *call, ct_tensor *x, ct_tensor *y, unsigned reads) {
     ct_tensor *base = x->base;
-    Node *of_base = NULL, *node = autograd_record(op, attr, call, y);
+    Node *of_base = NULL, *node = autograd_record(op, call, y, reads);
     if (!node) return false;
     if (base) {
         of_base = autograd_record_assignment(base, x, node);
@@ -125,13 +126,14 @@ static bool record_change(const Op *op, Attr *attr, const Call *call, ct_tensor 
     return true;
 }
 
-ct_tensor *autograd_apply_in_place(const Op *op, Attr attr, int n, ct_tensor *const *x) {
+ct_tensor *autograd_apply_in_place(const Op *op, const Attr *attr, int n, ct_tensor *const *x) {
     FUNCTION(op->name);
     CT_SCOPED;
     if (!operands_given(op, n, x) || !may_change(x[0])) return NULL;
     ct_tensor *operands[MAX_RULES] = {NULL}, *target = x[0];
-    Call call = {.attr = &attr, .n = n, .x = x};
-    bool recorded = records(n, x) && tensor_is_floating((ct_dtype)target->dtype);
+    Call call = {.attr = attr, .n = n, .x = x};
+    unsigned reads;
+    bool recorded = records(op, n, x, &reads) && tensor_is_floating((ct_dtype)target->dtype);
     if (recorded && !views_current(n, x)) return NULL;
     ct_tensor *y = new_value(op, &call);
     if (!y) return NULL;
@@ -140,7 +142,7 @@ ct_tensor *autograd_apply_in_place(const Op *op, Attr attr, int n, ct_tensor *co
         if (!old) return NULL;
         for (int i = 0; i < n; i++) operands[i] = x[i] == target ? old : x[i];
         call.x = operands;
-        if (!record_change(op, &attr, &call, target, y)) return NULL;
+        if (!record_change(op, &call, target, y, reads)) return NULL;
     }
     tensor_copy_into(target, y);
     tensor_bump(target);

@@ -4,9 +4,15 @@
 
 /* ---- rules ---- */
 
+static bool has_shape(const ct_tensor *x, const int64_t *shape, int ndim) {
+    bool same = x->ndim == ndim;
+    for (int d = 0; d < ndim && same; d++) same = x->shape[d] == shape[d];
+    return same;
+}
+
 /* Brings a rule's result to the input's shape and dtype. */
 static ct_tensor *fit(const Walk *w, const Op *op, ct_tensor *g, const Node *input, int i) {
-    if (g->ndim != input->ndim || memcmp(g->shape, input->shape, (size_t)g->ndim * sizeof *g->shape) != 0) {
+    if (!has_shape(g, input->shape, input->ndim)) {
         if (!op->broadcasts) {
             tensor_error(CT_ERR_AUTOGRAD, "the derivative of %s for operand %d has shape %s; the operand has %s",
                          op->name, i + 1, tensor_shape_of(g), tensor_shape_text(input->shape, input->ndim));
@@ -19,39 +25,45 @@ static ct_tensor *fit(const Walk *w, const Op *op, ct_tensor *g, const Node *inp
     return g;
 }
 
-static bool run_rules(const Walk *w, Node *node, ct_tensor *g) {
-    Unpacked u;
-    const Op *op = node->op;
-    if (!op->vjp) {
-        tensor_error(CT_ERR_AUTOGRAD, "%s has no derivative", op->name);
+/* What comes out of the rules goes to the inputs' slots. */
+static bool pass_on(const Walk *w, const Slot *slot, const Call *call, ct_tensor *g) {
+    const Op *op = slot->node->op;
+    ct_tensor *dxs[FEW];
+    const bool fused = op->fused && !w->create && call->n <= FEW;
+    for (int i = 0; fused && i < call->n; i++) dxs[i] = NULL;
+    if (fused && !op->fused(call, g, dxs)) return false;
+    for (int i = 0; i < call->n; i++) {
+        Slot *input = autograd_walk_input(w, slot, i);
+        if (!input || (w->chosen && !input->needed)) continue;
+        ct_tensor *gradient = fused ? dxs[i] : op->vjp(call, g, i);
+        if (gradient) gradient = fit(w, op, gradient, input->node, i);
+        if (!gradient || !autograd_accumulate(w, input, gradient)) return false;
+    }
+    return true;
+}
+
+static bool run_rules(const Walk *w, const Slot *slot) {
+    Node *node = slot->node;
+    if (!node->op->vjp) {
+        tensor_error(CT_ERR_AUTOGRAD, "%s has no derivative", node->op->name);
         return false;
     }
+    Unpacked u;
     if (!autograd_unpack(w, node, &u)) return false;
-    ct_tensor *absent[FEW] = {NULL}, **none = node->n <= FEW ? absent : node->n_saved ? u.x : NULL;
-    Call call = {.attr = &node->attr, .n = node->n, .x = u.n ? u.x : none, .node = node};
-    if (u.n) {
-        call.y = u.x[node->n];
-        call.extra = u.x[node->n + 1];
-    }
-    ct_tensor *dxs[FEW] = {NULL};
-    bool fused = op->fused && !w->create, done = !fused || op->fused(&call, g, dxs);
-    for (int i = 0; i < node->n && done; i++) {
-        Node *input = node->inputs[i];
-        Slot *slot = input ? &w->slots[*autograd_walk_find(w, input)] : NULL;
-        if (!slot || (w->chosen && !slot->needed)) continue;
-        ct_tensor *gradient = fused ? dxs[i] : op->vjp(&call, g, i);
-        gradient = gradient ? fit(w, op, gradient, input, i) : NULL;
-        done = gradient && autograd_accumulate(w, slot, gradient);
-    }
+    const Call call = {.attr = node->attr, .n = node->n, .x = u.x, .node = node, .y = u.x[node->n],
+                       .extra = u.x[node->n + 1]};
+    bool done = pass_on(w, slot, &call, slot->gradient);
     autograd_put_back(&u);
     return done;
 }
 
 /* Whether an input's gradient is needed. */
-static bool leads_on(const Walk *w, const Node *node) {
+static bool leads_on(const Walk *w, const Slot *slot) {
     if (!w->chosen) return true;
-    for (int i = 0; i < node->n; i++)
-        if (node->inputs[i] && w->slots[*autograd_walk_find(w, node->inputs[i])].needed) return true;
+    for (int i = 0; i < slot->node->n; i++) {
+        const Slot *input = autograd_walk_input(w, slot, i);
+        if (input && input->needed) return true;
+    }
     return false;
 }
 
@@ -60,7 +72,7 @@ static bool run(Walk *w) {
         Slot *slot = &w->slots[w->order[i]];
         if (!slot->node->op || !slot->gradient) continue;
         CT_SCOPED;
-        if (leads_on(w, slot->node) && !run_rules(w, slot->node, slot->gradient)) return false;
+        if (leads_on(w, slot) && !run_rules(w, slot)) return false;
         if (slot->wanted) continue;
         tensor_release(slot->gradient);
         slot->gradient = NULL;

@@ -1,6 +1,5 @@
 #include "internal/node.h"
 #include "../tensor/internal/memory.h"
-#include <sched.h>
 #include <string.h>
 
 _Thread_local bool autograd_off;
@@ -17,20 +16,15 @@ __attribute__((constructor)) static void install(void) {
     tensor_drop_history = drop_history;
 }
 
-void autograd_lock(Node *node) {
-    while (atomic_exchange_explicit(&node->busy, true, memory_order_acquire)) sched_yield();
-}
-
-/* One block for the node and its arrays. */
-static Node *new_node(int n, int n_saved, int ndim, int count) {
+/* One block for the node and its arrays, and `tail` bytes for what else it points to. */
+static Node *new_node(int n, int n_saved, int ndim, size_t tail) {
     size_t inputs = (size_t)n * sizeof(Node *), saved = (size_t)n_saved * sizeof(Saved);
-    size_t shape = (size_t)ndim * sizeof(int64_t), list = (size_t)count * sizeof(int64_t);
-    size_t bytes = sizeof(Node) + inputs + saved + shape + list;
+    size_t bytes = sizeof(Node) + inputs + saved + (size_t)ndim * sizeof(int64_t) + tail;
     Node *node = tensor_alloc(bytes);
     if (!node) return NULL;
-    memset(node, 0, sizeof *node + inputs + saved);
+    memset(node, 0, sizeof *node);
     atomic_init(&node->references, 1);
-    node->bytes = bytes;
+    node->bytes = (uint32_t)bytes;
     node->n = n;
     node->n_saved = n_saved;
     node->ndim = (uint8_t)ndim;
@@ -43,58 +37,66 @@ static Node *new_node(int n, int n_saved, int ndim, int count) {
 
 Node *autograd_leaf(ct_tensor *x) {
     if (x->history) return x->history;
-    Node *node = new_node(0, 0, x->ndim, 0);
+    Node *node = new_node(0, 0, x->ndim, sizeof(Leaf));
     if (!node) return NULL;
     node->dtype = x->dtype;
     memcpy(node->shape, x->shape, (size_t)x->ndim * sizeof *x->shape);
-    memcpy(node->leaf.strides, x->strides, sizeof x->strides);
-    pthread_mutex_init(&node->leaf.lock, NULL);
+    node->leaf = (Leaf *)(node->shape + x->ndim);
+    node->leaf->gradient = NULL;
+    memcpy(node->leaf->strides, x->strides, sizeof x->strides);
+    pthread_mutex_init(&node->leaf->lock, NULL);
     return x->history = node;
 }
 
-static void save(Node *node, int place, ct_tensor *value) {
-    if (!value) return;
-    tensor_use(value);
-    node->saved[place] = (Saved){value, tensor_version(value)};
+/* Inputs from the last bit on share it. */
+enum { LAST_INPUT = 23 };
+
+static int count_saved(unsigned reads, int n) {
+    unsigned inputs = n > LAST_INPUT ? INPUTS >> 1 : INPUT(n) - 1;
+    int further = n > LAST_INPUT && reads & INPUT(LAST_INPUT) ? n - LAST_INPUT : 0;
+    return __builtin_popcount(reads & (inputs | OUTPUT | EXTRA)) + further;
 }
 
-/* What the rules of those inputs that require a gradient read. */
-static unsigned values_read(const Op *op, const Call *call) {
-    unsigned reads = 0;
-    for (int i = 0; i < call->n; i++)
-        if (call->x[i] && autograd_tracks(call->x[i])) reads |= op->reads[i < MAX_RULES ? i : MAX_RULES - 1];
-    return reads;
+static Saved *save(Saved *saved, int place, ct_tensor *value) {
+    if (value) tensor_use(value);
+    *saved = (Saved){value, value ? tensor_version(value) : 0, place};
+    return saved + 1;
 }
 
-Node *autograd_record(const Op *op, const Attr *attr, const Call *call, ct_tensor *y) {
-    unsigned reads = values_read(op, call);
-    int n_saved = reads ? call->n + 2 : 0;
-    Node *node = new_node(call->n, n_saved, y->ndim, attr->count);
+/* A copy of what the operation was told, at the end of its node. */
+static void copy_attr(Node *node, const Attr *attr) {
+    Attr *copy = (Attr *)(node->shape + node->ndim);
+    *copy = *attr;
+    copy->list = memcpy(copy + 1, attr->count ? attr->list : node->shape, (size_t)attr->count * sizeof *attr->list);
+    node->attr = copy;
+}
+
+Node *autograd_record(const Op *op, const Call *call, ct_tensor *y, unsigned reads) {
+    const Attr *attr = call->attr;
+    bool copied = attr != NO_ATTR;
+    Node *node = new_node(call->n, count_saved(reads, call->n), y->ndim,
+                          copied ? sizeof *attr + (size_t)attr->count * sizeof *attr->list : 0);
     if (!node) return NULL;
     node->op = op;
-    node->attr = *attr;
-    node->attr.list = memcpy(node->shape + y->ndim, attr->count ? attr->list : y->shape,
-                             (size_t)attr->count * sizeof *attr->list);
     node->dtype = y->dtype;
-    memcpy(node->shape, y->shape, (size_t)y->ndim * sizeof *y->shape);
+    for (int d = 0; d < y->ndim; d++) node->shape[d] = y->shape[d];
+    if (copied) copy_attr(node, attr);
+    else node->attr = attr;
     uint64_t number = last_number;
+    Saved *saved = node->saved;
     for (int i = 0; i < call->n; i++) {
         ct_tensor *x = call->x[i];
-        if (x && autograd_tracks(x)) {
-            node->inputs[i] = x->history;
-            autograd_node_retain(node->inputs[i]);
-            if (node->inputs[i]->number > number) number = node->inputs[i]->number;
+        Node *input = node->inputs[i] = x && autograd_tracks(x) ? x->history : NULL;
+        if (input) {
+            autograd_node_retain(input);
+            if (input->number > number) number = input->number;
         }
-        if (n_saved && reads & INPUT(i < 24 ? i : 23)) save(node, i, x);
+        if (reads & INPUT(i < LAST_INPUT ? i : LAST_INPUT)) saved = save(saved, i, x);
     }
-    if (reads & OUTPUT) save(node, call->n, y);
-    if (reads & EXTRA) save(node, call->n + 1, call->extra);
+    if (reads & OUTPUT) saved = save(saved, call->n, y);
+    if (reads & EXTRA) save(saved, call->n + 1, call->extra);
     node->number = last_number = number + 1;
     return node;
-}
-
-void autograd_node_retain(Node *node) {
-    atomic_fetch_add_explicit(&node->references, 1, memory_order_relaxed);
 }
 
 void autograd_node_forget(Node *node) {
@@ -111,17 +113,15 @@ static void free_node(Node *node) {
         if (node->inputs[i]) autograd_node_release(node->inputs[i]);
     autograd_node_forget(node);
     if (!node->op) {
-        if (node->leaf.gradient) tensor_release(node->leaf.gradient);
-        pthread_mutex_destroy(&node->leaf.lock);
+        if (node->leaf->gradient) tensor_release(node->leaf->gradient);
+        pthread_mutex_destroy(&node->leaf->lock);
     }
     tensor_count(&tensor_thread()->nodes_alive, -1);
     tensor_free(node, node->bytes);
 }
 
 void autograd_node_release(Node *node) {
-    if (atomic_load_explicit(&node->references, memory_order_acquire) != 1 &&
-        atomic_fetch_sub_explicit(&node->references, 1, memory_order_acq_rel) != 1)
-        return;
+    if (!tensor_drop_reference(&node->references)) return;
     node->next_dead = dead;
     dead = node;
     if (freeing) return;

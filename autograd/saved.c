@@ -7,12 +7,13 @@
 static bool take_saved(const Walk *w, Node *node, Unpacked *u) {
     autograd_lock(node);
     bool spent = node->spent;
-    for (int i = 0; i < u->n && !spent; i++) {
+    for (int i = 0; i < node->n_saved && !spent; i++) {
         u->saved[i] = node->saved[i];
-        if (w->retain && u->saved[i].value) tensor_use(u->saved[i].value);
         if (!w->retain) node->saved[i].value = NULL;
+        else if (u->saved[i].value) tensor_use(u->saved[i].value);
     }
-    if (!w->retain && u->n) node->spent = true;
+    u->n_saved = spent ? 0 : node->n_saved;
+    node->spent = node->spent || (!w->retain && node->n_saved);
     autograd_unlock(node);
     if (spent)
         tensor_error(CT_ERR_AUTOGRAD, "the values that %s saved for its derivative were freed by an earlier backward: "
@@ -20,9 +21,10 @@ static bool take_saved(const Walk *w, Node *node, Unpacked *u) {
     return !spent;
 }
 
-static bool check_version(const Node *node, const Saved *saved, int place) {
+static bool check_version(const Node *node, const Saved *saved) {
     uint32_t version = tensor_version(saved->value);
-    if (version == saved->version) return true;
+    int place = saved->place;
+    if (LIKELY(version == saved->version)) return true;
     tensor_error(CT_ERR_AUTOGRAD,
                  "a value of shape %s that %s needs for its derivative (%s %d) was changed in place since: it is at "
                  "version %u, expected %u; clone it before the change, or use an operation that is not in place",
@@ -45,36 +47,32 @@ static ct_tensor *as_tensor(const Walk *w, ct_tensor *value, Node *history) {
     return alias;
 }
 
+static size_t room(const Unpacked *u, size_t element) {
+    return (size_t)u->n * element;
+}
+
 void autograd_put_back(Unpacked *u) {
-    for (int i = 0; i < u->n; i++)
+    for (int i = 0; i < u->n_saved; i++)
         if (u->saved[i].value) tensor_unuse(u->saved[i].value);
-    if (u->n > FEW) {
-        tensor_free(u->saved, (size_t)u->n * sizeof *u->saved);
-        tensor_free(u->x, (size_t)u->n * sizeof *u->x);
-    }
+    if (u->n <= FEW) return;
+    tensor_free(u->saved, room(u, sizeof *u->saved));
+    tensor_free(u->x, room(u, sizeof *u->x));
 }
 
 bool autograd_unpack(const Walk *w, Node *node, Unpacked *u) {
-    u->n = node->n_saved;
-    u->saved = u->few;
-    u->x = u->few_x;
-    if (u->n > FEW) {
-        u->saved = tensor_alloc_zeroed((size_t)u->n * sizeof *u->saved);
-        u->x = tensor_alloc_zeroed((size_t)u->n * sizeof *u->x);
-    }
+    u->n = node->n + 2;
+    u->n_saved = 0;
+    u->saved = u->n <= FEW ? u->few : tensor_alloc(room(u, sizeof *u->saved));
+    u->x = u->n <= FEW ? u->few_x : tensor_alloc(room(u, sizeof *u->x));
     bool done = u->saved && u->x;
-    if (done) memset(u->saved, 0, (size_t)u->n * sizeof *u->saved);
-    done = done && take_saved(w, node, u);
-    for (int i = 0; i < u->n && done; i++) {
-        ct_tensor *value = u->saved[i].value;
-        u->x[i] = NULL;
-        if (!value) continue;
-        Node *history = i < node->n ? node->inputs[i] : i == node->n ? node : NULL;
-        done = check_version(node, &u->saved[i], i) && (u->x[i] = as_tensor(w, value, history));
+    for (int i = 0; i < u->n && done; i++) u->x[i] = NULL;
+    done = done && (node->n_saved == 0 || take_saved(w, node, u));
+    for (int i = 0; i < u->n_saved && done; i++) {
+        const Saved *saved = &u->saved[i];
+        if (!saved->value) continue;
+        Node *history = saved->place < node->n ? node->inputs[saved->place] : saved->place == node->n ? node : NULL;
+        done = check_version(node, saved) && (u->x[saved->place] = as_tensor(w, saved->value, history));
     }
-    if (!done) {
-        if (!u->saved || !u->x) u->n = 0;
-        autograd_put_back(u);
-    }
+    if (!done) autograd_put_back(u);
     return done;
 }

@@ -4,41 +4,44 @@
 #include "../tensor/internal/memory.h"
 #include <string.h>
 
+/* For each node: its slot, two places of the table, one each of heap and order. */
+enum { BYTES_PER_NODE = sizeof(Slot) + 4 * sizeof(int32_t), FIRST_CAPACITY = 32 };
+
 void autograd_walk_free(Walk *w) {
-    size_t n = (size_t)w->capacity;
     for (int64_t i = 0; i < w->count; i++)
         if (w->slots[i].gradient) tensor_release(w->slots[i].gradient);
-    tensor_free(w->slots, n * sizeof *w->slots);
-    tensor_free(w->table, 2 * n * sizeof *w->table);
-    tensor_free(w->heap, n * sizeof *w->heap);
-    tensor_free(w->order, n * sizeof *w->order);
+    tensor_free(w->slots, (size_t)w->capacity * BYTES_PER_NODE);
+    tensor_free(w->edges, (size_t)w->edge_capacity * sizeof *w->edges);
 }
 
 /* Makes room for twice as many nodes. */
 static bool grow(Walk *w) {
-    size_t n = w->capacity ? 2 * (size_t)w->capacity : 256, old = (size_t)w->capacity;
-    Walk larger = *w;
-    larger.capacity = (int64_t)n;
-    larger.slots = tensor_alloc(n * sizeof *w->slots);
-    larger.table = tensor_alloc(2 * n * sizeof *w->table);
-    larger.heap = tensor_alloc(n * sizeof *w->heap);
-    larger.order = tensor_alloc(n * sizeof *w->order);
-    if (!larger.slots || !larger.table || !larger.heap || !larger.order) {
-        larger.count = 0;
-        autograd_walk_free(&larger);
-        return false;
-    }
-    memset(larger.table, 0xff, 2 * n * sizeof *w->table);
-    if (old) {
-        memcpy(larger.slots, w->slots, (size_t)w->count * sizeof *w->slots);
-        memcpy(larger.heap, w->heap, (size_t)w->heap_count * sizeof *w->heap);
-        memcpy(larger.order, w->order, (size_t)w->order_count * sizeof *w->order);
-    }
-    for (int64_t i = 0; i < w->count; i++) *autograd_walk_find(&larger, w->slots[i].node) = (int32_t)i;
-    Walk emptied = *w;
-    emptied.count = 0; /* the gradients have moved */
-    autograd_walk_free(&emptied);
-    *w = larger;
+    const Walk old = *w;
+    const size_t n = old.capacity ? 2 * (size_t)old.capacity : FIRST_CAPACITY;
+    Slot *slots = tensor_alloc(n * BYTES_PER_NODE);
+    if (!slots) return false;
+    w->capacity = (int64_t)n;
+    w->slots = slots;
+    w->table = memset(slots + n, 0xff, 2 * n * sizeof *w->table);
+    w->heap = w->table + 2 * n;
+    w->order = w->heap + n;
+    if (!old.capacity) return true;
+    memcpy(w->slots, old.slots, (size_t)w->count * sizeof *w->slots);
+    memcpy(w->heap, old.heap, (size_t)w->heap_count * sizeof *w->heap);
+    memcpy(w->order, old.order, (size_t)w->order_count * sizeof *w->order);
+    for (int64_t i = 0; i < w->count; i++) *autograd_walk_find(w, w->slots[i].node) = (int32_t)i;
+    tensor_free(old.slots, (size_t)old.capacity * BYTES_PER_NODE);
+    return true;
+}
+
+/* Makes room for n edges more. */
+static bool grow_edges(Walk *w, int n) {
+    int64_t needed = w->edge_count + n, capacity = w->edge_capacity ? w->edge_capacity : 2 * FIRST_CAPACITY;
+    while (capacity < needed) capacity *= 2;
+    int32_t *edges = tensor_realloc(w->edges, (size_t)w->edge_capacity * sizeof *edges, (size_t)capacity * sizeof *edges);
+    if (!edges) return false;
+    w->edges = edges;
+    w->edge_capacity = capacity;
     return true;
 }
 
@@ -81,13 +84,26 @@ Slot *autograd_walk_reach(Walk *w, Node *node) {
     return &w->slots[*place];
 }
 
+/* Reaches a node's inputs and notes where they stand. */
+static bool follow(Walk *w, int32_t at) {
+    const Node *node = w->slots[at].node;
+    if (w->edge_count + node->n > w->edge_capacity && !grow_edges(w, node->n)) return false;
+    int32_t *edges = w->edges + w->edge_count;
+    w->slots[at].edges = (int32_t)w->edge_count;
+    w->edge_count += node->n;
+    for (int i = 0; i < node->n; i++) {
+        Slot *input = node->inputs[i] ? autograd_walk_reach(w, node->inputs[i]) : NULL;
+        if (node->inputs[i] && !input) return false;
+        edges[i] = input ? (int32_t)(input - w->slots) : -1;
+    }
+    return true;
+}
+
 bool autograd_walk_discover(Walk *w) {
     while (w->heap_count > 0) {
-        int32_t slot = pop(w);
-        Node *node = w->slots[slot].node;
-        w->order[w->order_count++] = slot;
-        for (int i = 0; i < node->n; i++)
-            if (node->inputs[i] && !autograd_walk_reach(w, node->inputs[i])) return false;
+        int32_t at = pop(w);
+        w->order[w->order_count++] = at;
+        if (!follow(w, at)) return false;
     }
     return true;
 }
@@ -96,7 +112,9 @@ void autograd_walk_mark(Walk *w) {
     for (int64_t i = w->order_count; i-- > 0;) {
         Slot *slot = &w->slots[w->order[i]];
         slot->needed = slot->wanted;
-        for (int j = 0; j < slot->node->n && !slot->needed; j++)
-            if (slot->node->inputs[j]) slot->needed = w->slots[*autograd_walk_find(w, slot->node->inputs[j])].needed;
+        for (int j = 0; j < slot->node->n && !slot->needed; j++) {
+            const Slot *input = autograd_walk_input(w, slot, j);
+            slot->needed = input && input->needed;
+        }
     }
 }

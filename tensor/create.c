@@ -151,11 +151,9 @@ ct_tensor *ct_from_blob(ct_dtype dtype, void *data, const int64_t *shape, int nd
     if (!x) return NULL;
     int64_t size = tensor_dtype_size(dtype);
     x->ndim = (uint8_t)ndim;
+    for (int d = 0; d < ndim; d++) x->shape[d] = shape[d];
     x->numel = tensor_row_major(shape, ndim, x->strides);
-    for (int d = 0; d < ndim; d++) {
-        x->shape[d] = shape[d];
-        if (strides) x->strides[d] = strides[d];
-    }
+    if (strides) tensor_set_strides(x, strides);
     if (!strides) highest = x->numel - 1;
     x->beside = false;
     x->borrowed = true;

@@ -24,7 +24,7 @@ enum { ALIGNMENT = 64, ALL_CLASSES = 192, FLUSH_BYTES = 1 << 15 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards large[] and what ended threads leave */
 static Block *large[ALL_CLASSES];
 static int64_t ended_in_use, ended_tensors, ended_nodes;
-static _Atomic(int64_t) large_cached, shared_in_use, peak;
+static _Atomic(int64_t) from_system, shared_in_use, peak;
 static _Atomic(uint64_t) system_allocs;
 static _Atomic(int64_t) fail_at, asked;
 static _Atomic(bool) fail_on;
@@ -40,6 +40,11 @@ static int size_class(size_t bytes, size_t *rounded) {
     size_t steps = (bytes + step - 1) / step;
     *rounded = steps * step;
     return 8 + (exponent - 9) * 4 + (int)steps - 5;
+}
+
+/* The size of a class's blocks. */
+static size_t class_bytes(int class) {
+    return class < 8 ? (size_t)(class + 1) * ALIGNMENT : (size_t)(5 + class % 4) << (7 + (class - 8) / 4);
 }
 
 bool tensor_alloc_refused(void) {
@@ -75,14 +80,10 @@ static void count_use(Thread *thread, int64_t change) {
     if (UNLIKELY(since > FLUSH_BYTES || since < -FLUSH_BYTES)) report_use(thread);
 }
 
-static Block *take_large(int class, size_t rounded) {
-    if (atomic_load_explicit(&large_cached, memory_order_relaxed) == 0) return NULL;
+static Block *take_large(int class) {
     pthread_mutex_lock(&lock);
     Block *block = large[class];
-    if (block) {
-        large[class] = block->next;
-        atomic_fetch_sub(&large_cached, (int64_t)rounded);
-    }
+    if (block) large[class] = block->next;
     pthread_mutex_unlock(&lock);
     return block;
 }
@@ -93,8 +94,15 @@ static void *ask_system(size_t rounded) {
         ct_memory_trim();
         block = aligned_alloc(ALIGNMENT, rounded);
     }
-    if (block) atomic_fetch_add_explicit(&system_allocs, 1, memory_order_relaxed);
+    if (!block) return NULL;
+    atomic_fetch_add_explicit(&system_allocs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&from_system, (int64_t)rounded, memory_order_relaxed);
     return block;
+}
+
+static void give_system(void *block, size_t rounded) {
+    atomic_fetch_sub_explicit(&from_system, (int64_t)rounded, memory_order_relaxed);
+    free(block);
 }
 
 void *tensor_alloc(size_t bytes) {
@@ -107,11 +115,10 @@ void *tensor_alloc(size_t bytes) {
         Block *first = thread->cache[class];
         if (LIKELY(first != NULL)) {
             thread->cache[class] = first->next;
-            tensor_count(&thread->bytes_cached, -(int64_t)rounded);
             block = first;
         }
     } else {
-        block = take_large(class, rounded);
+        block = take_large(class);
     }
     if (UNLIKELY(!block)) block = ask_system(rounded);
     if (UNLIKELY(!block)) goto failed;
@@ -134,20 +141,18 @@ void tensor_free(void *block, size_t bytes) {
     Thread *thread = tensor_thread();
     count_use(thread, -(int64_t)rounded);
     if (!CACHING) {
-        free(block);
+        give_system(block, rounded);
         return;
     }
     Block *freed = block;
     if (LIKELY(class < SMALL_CLASSES)) {
         freed->next = thread->cache[class];
         thread->cache[class] = freed;
-        tensor_count(&thread->bytes_cached, (int64_t)rounded);
         return;
     }
     pthread_mutex_lock(&lock);
     freed->next = large[class];
     large[class] = freed;
-    atomic_fetch_add(&large_cached, (int64_t)rounded);
     pthread_mutex_unlock(&lock);
 }
 
@@ -174,13 +179,12 @@ static void free_lists(Block **lists, int n) {
         while (lists[i]) {
             Block *block = lists[i];
             lists[i] = block->next;
-            free(block);
+            give_system(block, class_bytes(i));
         }
 }
 
 static void trim_thread(Thread *thread) {
     free_lists(thread->cache, SMALL_CLASSES);
-    atomic_store_explicit(&thread->bytes_cached, 0, memory_order_relaxed);
 }
 
 void ct_memory_trim(void) {
@@ -191,7 +195,6 @@ void ct_memory_trim(void) {
 void tensor_memory_end(void) {
     pthread_mutex_lock(&lock);
     free_lists(large, ALL_CLASSES);
-    atomic_store(&large_cached, 0);
     pthread_mutex_unlock(&lock);
 }
 
@@ -209,13 +212,12 @@ void tensor_memory_thread_end(Thread *thread) {
 }
 
 typedef struct {
-    int64_t in_use, cached, tensors, nodes;
+    int64_t in_use, tensors, nodes;
 } Totals;
 
 static void add_thread(Thread *thread, void *user) {
     Totals *totals = user;
     totals->in_use += atomic_load_explicit(&thread->bytes_in_use, memory_order_relaxed);
-    totals->cached += atomic_load_explicit(&thread->bytes_cached, memory_order_relaxed);
     totals->tensors += atomic_load_explicit(&thread->tensors_alive, memory_order_relaxed);
     totals->nodes += atomic_load_explicit(&thread->nodes_alive, memory_order_relaxed);
 }
@@ -224,12 +226,12 @@ ct_memory_info ct_memory(void) {
     report_use(tensor_thread());
     Totals totals = {0};
     pthread_mutex_lock(&lock);
-    totals = (Totals){ended_in_use, atomic_load(&large_cached), ended_tensors, ended_nodes};
+    totals = (Totals){ended_in_use, ended_tensors, ended_nodes};
     pthread_mutex_unlock(&lock);
     tensor_thread_each(add_thread, &totals);
     return (ct_memory_info){
         .bytes_in_use = (size_t)totals.in_use,
-        .bytes_cached = (size_t)totals.cached,
+        .bytes_cached = (size_t)(atomic_load(&from_system) - totals.in_use),
         .bytes_peak = (size_t)atomic_load(&peak),
         .system_allocs = atomic_load(&system_allocs),
         .tensors_alive = (uint64_t)totals.tensors,

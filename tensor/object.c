@@ -10,52 +10,55 @@ static size_t header_bytes(const ct_tensor *x) {
     return sizeof *x + (x->beside ? x->bytes : 0);
 }
 
-static ct_tensor *new_header(ct_dtype dtype, size_t beside_bytes) {
+/* A header without geometry and storage. */
+static ct_tensor *new_header(ct_dtype dtype, int ndim, size_t beside_bytes) {
     ct_tensor *x = tensor_alloc(sizeof *x + beside_bytes);
     if (!x) return NULL;
     memset(x, 0, offsetof(ct_tensor, shape));
     atomic_init(&x->handles, 1);
     atomic_init(&x->users, 1);
     x->dtype = (uint8_t)dtype;
+    x->ndim = (uint8_t)ndim;
+    x->beside = x->borrowed = false;
+    x->free_data = NULL;
     tensor_count(&tensor_thread()->tensors_alive, 1);
     return x;
 }
 
-static void set_geometry(ct_tensor *x, const int64_t *shape, const int64_t *strides, int ndim) {
-    x->ndim = (uint8_t)ndim;
-    x->numel = 1;
-    for (int d = 0; d < ndim; d++) {
-        x->shape[d] = shape[d];
-        x->strides[d] = strides[d];
-        x->numel *= shape[d];
-    }
-}
-
 ct_tensor *tensor_new(ct_dtype dtype, const int64_t *shape, int ndim) {
-    int64_t strides[CT_MAX_DIMS];
-    int64_t numel = tensor_row_major(shape, ndim, strides);
+    int64_t numel = 1;
+    for (int d = 0; d < ndim; d++) numel *= shape[d];
     size_t bytes = (size_t)(numel * tensor_dtype_size(dtype));
     bool beside = bytes <= BESIDE_BYTES;
-    ct_tensor *x = new_header(dtype, beside ? bytes : 0);
+    ct_tensor *x = new_header(dtype, ndim, beside ? bytes : 0);
     if (!x) return NULL;
     x->owner = x;
+    x->numel = numel;
+    x->contiguous = true;
     x->beside = beside;
     x->bytes = bytes;
-    x->storage = beside ? (char *)(x + 1) : tensor_alloc(bytes);
-    x->data = x->storage;
-    set_geometry(x, shape, strides, ndim);
-    if (!x->storage) {
+    x->storage = x->data = beside ? (char *)(x + 1) : tensor_alloc(bytes);
+    for (int d = 0; d < ndim; d++) x->shape[d] = shape[d];
+    tensor_row_major(shape, ndim, x->strides);
+    if (UNLIKELY(!x->storage)) {
         tensor_release(x);
         return NULL;
     }
     return tensor_scope_give(x);
 }
 
+void tensor_set_strides(ct_tensor *x, const int64_t *strides) {
+    for (int d = 0; d < x->ndim; d++) x->strides[d] = strides[d];
+    x->contiguous = tensor_contiguous_geometry(x->shape, x->strides, x->ndim);
+}
+
 static ct_tensor *new_on(ct_tensor *owner, ct_dtype dtype, const int64_t *shape, const int64_t *strides, int ndim,
                          char *data) {
-    ct_tensor *x = new_header(dtype, 0);
+    ct_tensor *x = new_header(dtype, ndim, 0);
     if (!x) return NULL;
-    set_geometry(x, shape, strides, ndim);
+    x->numel = 1;
+    for (int d = 0; d < ndim; d++) x->numel *= x->shape[d] = shape[d];
+    tensor_set_strides(x, strides);
     x->data = data;
     x->owner = owner;
     x->epoch = atomic_load_explicit(&owner->rebased, memory_order_relaxed);
@@ -79,23 +82,15 @@ ct_tensor *tensor_new_alias(ct_tensor *x) {
     return tensor_scope_give(alias);
 }
 
-void tensor_retain(ct_tensor *x) {
-    atomic_fetch_add_explicit(&x->handles, 1, memory_order_relaxed);
-}
-
 bool tensor_promote(ct_tensor *x) {
     int32_t handles = atomic_load_explicit(&x->handles, memory_order_relaxed);
-    while (handles > 0)
+    while (handles > 0) {
+        if (SINGLE_THREADED) return tensor_add_reference(&x->handles, 1);
         if (atomic_compare_exchange_weak_explicit(&x->handles, &handles, handles + 1, memory_order_acq_rel,
                                                   memory_order_relaxed))
             return true;
+    }
     return false;
-}
-
-/* One less; true for the last. A sole owner has no one to race with, and writes nothing. */
-static bool drop(_Atomic(int32_t) *count) {
-    return atomic_load_explicit(count, memory_order_acquire) == 1 ||
-           atomic_fetch_sub_explicit(count, 1, memory_order_acq_rel) == 1;
 }
 
 static void drop_storage(ct_tensor *x) {
@@ -104,7 +99,7 @@ static void drop_storage(ct_tensor *x) {
 }
 
 void tensor_unuse(ct_tensor *x) {
-    if (!drop(&x->users)) return;
+    if (!tensor_drop_reference(&x->users)) return;
     ct_tensor *owner = x->owner;
     if (owner == x) drop_storage(x);
     tensor_count(&tensor_thread()->tensors_alive, -1);
@@ -114,7 +109,7 @@ void tensor_unuse(ct_tensor *x) {
 
 void tensor_release(ct_tensor *x) {
     bool sole = atomic_load_explicit(&x->users, memory_order_acquire) == 1;
-    if (sole ? !drop(&x->handles) : atomic_fetch_sub_explicit(&x->handles, 1, memory_order_acq_rel) != 1) return;
+    if (sole ? !tensor_drop_reference(&x->handles) : tensor_add_reference(&x->handles, -1) != 1) return;
     void *history = x->history;
     ct_tensor *base = x->base;
     x->history = NULL;

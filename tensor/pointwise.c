@@ -90,6 +90,10 @@ typedef struct {
 
 static int64_t run_flat(const void *arguments, int64_t begin, int64_t end) {
     const Flat *f = arguments;
+    if (LIKELY(begin == 0)) {
+        f->row(f->data, f->step, end, f->p);
+        return -1;
+    }
     char *data[MAX_OPERANDS] = {NULL};
     for (int i = 0; i < f->n; i++) data[i] = f->data[i] + begin * f->step[i] * f->size[i];
     f->row(data, f->step, end - begin, f->p);
@@ -159,24 +163,15 @@ static bool broadcast_all(ct_tensor *const *x, int n, Shape *shape) {
     return true;
 }
 
-/* The operand whose shape the others have, 0-dim ones aside, if all have the dtype: nothing to work out or to convert.
- * Else NULL. */
-static ct_tensor *fit_as_they_are(ct_tensor *const *x, int n, ct_dtype dtype) {
+/* If all are row-major, of that dtype and of one shape, 0-dim ones aside, the one with that shape; else NULL. */
+static ct_tensor *alike(ct_tensor *const *x, int n, ct_dtype dtype) {
     ct_tensor *largest = x[0];
     for (int i = 0; i < n; i++) {
-        if (x[i]->dtype != dtype) return NULL;
+        if (x[i]->dtype != dtype || !tensor_is_contiguous(x[i])) return NULL;
         if (largest->ndim == 0) largest = x[i];
         else if (x[i]->ndim != 0 && !tensor_same_shape(largest, x[i])) return NULL;
     }
     return largest;
-}
-
-/* Runs rows over operands[1 … n] into a new tensor of that shape. */
-static ct_tensor *run_into_new(RowKernel *row, ct_dtype stored, const int64_t *shape, int ndim, ct_tensor **operands,
-                               int n, const double *p, int parameters) {
-    operands[0] = tensor_new(stored, shape, ndim);
-    if (operands[0]) run_rows(row, operands, n + 1, p, parameters);
-    return operands[0];
 }
 
 /* rows applied to x, computed in the type for `dtype`; the kernel's result is of `stored`, or of the type that computes
@@ -187,10 +182,12 @@ static ct_tensor *elementwise(const Rows *rows, ct_tensor *const *x, int n, int 
     ct_dtype compute = compute_dtypes[type];
     ct_dtype result = stored < 0 ? compute : (ct_dtype)stored;
     ct_tensor *operands[MAX_OPERANDS];
-    ct_tensor *like = !masks && (stored >= 0 || dtype == compute) ? fit_as_they_are(x, n, compute) : NULL;
-    if (like) {
+    ct_tensor *like = !masks && (stored >= 0 || dtype == compute) ? alike(x, n, compute) : NULL;
+    if (LIKELY(like != NULL)) {
         for (int i = 0; i < n; i++) operands[i + 1] = x[i];
-        return run_into_new(rows->of[type], result, like->shape, like->ndim, operands, n, p, parameters);
+        operands[0] = tensor_new(result, like->shape, like->ndim);
+        if (operands[0]) launch_flat(rows->of[type], operands, n + 1, p, parameters);
+        return operands[0];
     }
     CT_SCOPED;
     Shape shape;
@@ -199,8 +196,10 @@ static ct_tensor *elementwise(const Rows *rows, ct_tensor *const *x, int n, int 
         operands[i + 1] = i < masks ? x[i] : tensor_as(x[i], compute);
         if (!operands[i + 1]) return NULL;
     }
-    ct_tensor *y = run_into_new(rows->of[type], result, shape.sizes, shape.ndim, operands, n, p, parameters);
-    return y ? ct_scope_keep(stored < 0 ? tensor_as(y, dtype) : y) : NULL;
+    ct_tensor *y = operands[0] = tensor_new(result, shape.sizes, shape.ndim);
+    if (!y) return NULL;
+    run_rows(rows->of[type], operands, n + 1, p, parameters);
+    return ct_scope_keep(stored < 0 ? tensor_as(y, dtype) : y);
 }
 
 static ct_tensor *unary(const Rows *rows, ct_tensor *x, ct_dtype dtype, int stored, const double *p) {
@@ -209,7 +208,7 @@ static ct_tensor *unary(const Rows *rows, ct_tensor *x, ct_dtype dtype, int stor
 
 static ct_tensor *binary(const Rows *rows, ct_tensor *a, ct_tensor *b, bool floating, int stored) {
     ct_tensor *x[] = {a, b};
-    ct_dtype dtype = tensor_result_dtype(x, 2);
+    ct_dtype dtype = a->dtype == b->dtype ? (ct_dtype)a->dtype : tensor_result_dtype(x, 2);
     return elementwise(rows, x, 2, 0, floating ? tensor_floating_dtype(dtype) : dtype, stored, NULL, 0);
 }
 
@@ -294,7 +293,7 @@ ct_tensor *tensor_as(ct_tensor *x, ct_dtype dtype) {
 ct_tensor *tensor_clone(ct_tensor *x) {
     ct_tensor *copy = tensor_new((ct_dtype)x->dtype, x->shape, x->ndim);
     if (!copy) return NULL;
-    if (tensor_is_dense(x)) memcpy(copy->strides, x->strides, sizeof x->strides);
+    if (tensor_is_dense(x)) tensor_set_strides(copy, x->strides);
     tensor_copy_into(copy, x);
     return copy;
 }

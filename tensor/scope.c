@@ -58,7 +58,7 @@ ct_scope ct_scope_begin(void) {
 /* The open scope of that token, or NULL. */
 static ScopeStart *find_scope(Thread *thread, ct_scope scope) {
     for (size_t i = thread->scope_count; i-- > 0;)
-        if (thread->scopes[i].mark == scope.mark) return &thread->scopes[i];
+        if (LIKELY(thread->scopes[i].mark == scope.mark)) return &thread->scopes[i];
     return NULL;
 }
 

@@ -8,12 +8,20 @@
 
 #include "op.h"
 #include <pthread.h>
+#include <sched.h>
 
 /* A value that a rule reads, and the version that it had. */
 typedef struct {
-    ct_tensor *value; /* a user of its memory, NULL if not saved or taken */
+    ct_tensor *value; /* a user of its memory, NULL if taken */
     uint32_t version;
+    int32_t place; /* of the inputs, then the result, then the extra */
 } Saved;
+
+typedef struct {
+    ct_tensor *gradient; /* a handle, under the lock */
+    int64_t strides[CT_MAX_DIMS];
+    pthread_mutex_t lock;
+} Leaf;
 
 struct Node {
     _Atomic(int32_t) references;
@@ -22,21 +30,19 @@ struct Node {
     bool requires_grad; /* of a leaf */
     uint8_t ndim, dtype;
     int32_t n, n_saved;
-    uint64_t number;
-    const Op *op;       /* NULL: a leaf */
-    Node **inputs;
-    Saved *saved;       /* one for each input, then the result, then the extra */
-    int64_t *shape;
-    size_t bytes;       /* of this block, which holds all of the above */
-    struct Node *next_dead;
+    uint32_t bytes; /* of this block, which holds all that is pointed to below, but for the op */
     union {
-        Attr attr;
-        struct {
-            ct_tensor *gradient; /* a handle, under the lock */
-            int64_t strides[CT_MAX_DIMS];
-            pthread_mutex_t lock;
-        } leaf;
+        uint64_t number;
+        Node *next_dead;
     };
+    const Op *op; /* NULL: a leaf */
+    union {
+        const Attr *attr;
+        Leaf *leaf;
+    };
+    Node **inputs;
+    Saved *saved;
+    int64_t *shape;
 };
 
 static inline Node *autograd_node(const ct_tensor *x) {
@@ -51,11 +57,13 @@ static inline bool autograd_tracks(const ct_tensor *x) {
 
 /* x's node as a leaf, made if x has none; NULL with an error. */
 Node *autograd_leaf(ct_tensor *x);
-/* A node for an operation's result, edges and values saved; NULL with an error. */
-Node *autograd_record(const Op *op, const Attr *attr, const Call *call, ct_tensor *y);
+/* A node for an operation's result, edges and values saved: those in `reads`. NULL with an error. */
+Node *autograd_record(const Op *op, const Call *call, ct_tensor *y, unsigned reads);
 /* The node of a base whose part `view` was given a new value, that of `node`. */
 Node *autograd_record_assignment(ct_tensor *base, ct_tensor *view, Node *node);
-void autograd_node_retain(Node *node);
+static inline void autograd_node_retain(Node *node) {
+    tensor_add_reference(&node->references, 1);
+}
 /* Iterative: a chain of any length is freed without recursion. */
 void autograd_node_release(Node *node);
 /* Releases the saved values. */
@@ -67,7 +75,10 @@ void autograd_swap_gradient(Node *leaf, ct_tensor *gradient);
 ct_tensor *autograd_sum_to(ct_tensor *x, const int64_t *shape, int ndim);
 
 /* Takes hold of a node's saved values for one run of its rules. */
-void autograd_lock(Node *node);
+static inline void autograd_lock(Node *node) {
+    if (SINGLE_THREADED) return;
+    while (atomic_exchange_explicit(&node->busy, true, memory_order_acquire)) sched_yield();
+}
 static inline void autograd_unlock(Node *node) {
     atomic_store_explicit(&node->busy, false, memory_order_release);
 }

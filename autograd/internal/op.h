@@ -9,7 +9,7 @@
 
 typedef struct Node Node;
 
-/* What an operation is told beside its tensors; unused fields stay zero. A list is copied with the node. */
+/* What an operation is told beside its tensors; unused fields stay zero. It is copied with its list to the node. */
 typedef struct {
     double alpha, beta, gamma;
     int64_t start, length, step;
@@ -53,9 +53,9 @@ typedef struct {
 } Op;
 
 /* Runs an operation and records it where an operand requires a gradient. The only place that passes NULL on. */
-ct_tensor *autograd_apply(const Op *op, Attr attr, int n, ct_tensor *const *x);
+ct_tensor *autograd_apply(const Op *op, const Attr *attr, int n, ct_tensor *const *x);
 /* The same, written into x[0], whose history goes on with it. Returns x[0]. */
-ct_tensor *autograd_apply_in_place(const Op *op, Attr attr, int n, ct_tensor *const *x);
+ct_tensor *autograd_apply_in_place(const Op *op, const Attr *attr, int n, ct_tensor *const *x);
 
 #define APPLY(op, attr, ...)                                              \
     autograd_apply(op, attr, (int)(sizeof((ct_tensor *[]){__VA_ARGS__}) / sizeof(ct_tensor *)), \
@@ -63,7 +63,9 @@ ct_tensor *autograd_apply_in_place(const Op *op, Attr attr, int n, ct_tensor *co
 #define APPLY_IN_PLACE(op, attr, ...)                                     \
     autograd_apply_in_place(op, attr, (int)(sizeof((ct_tensor *[]){__VA_ARGS__}) / sizeof(ct_tensor *)), \
                             (ct_tensor *[]){__VA_ARGS__})
-#define NO_ATTR ((Attr){0})
+extern const Attr autograd_no_attr;
+#define NO_ATTR (&autograd_no_attr)
+#define ATTR(...) (&(const Attr){__VA_ARGS__})
 
 /* For fused rules: whether operand i's gradient is asked for. */
 bool autograd_needs(const Call *call, int i);

@@ -8,15 +8,17 @@
 typedef struct {
     Node *node;
     ct_tensor *gradient; /* a handle: what has come in so far */
+    int32_t edges;       /* where the slots of its inputs stand */
     bool own;            /* it is a sum that this walk made */
     bool needed;         /* whether one of the wanted nodes lies behind it */
     bool wanted;         /* its gradient is asked for */
 } Slot;
 
 typedef struct {
-    Slot *slots; /* every node that the roots reach */
+    Slot *slots; /* every node that the roots reach; table, heap and order lie behind, in one block */
     int32_t *table, *heap, *order;
-    int64_t count, capacity, heap_count, order_count;
+    int32_t *edges; /* the slots of all nodes' inputs; -1 for an input without a node */
+    int64_t count, capacity, heap_count, order_count, edge_count, edge_capacity;
     bool create, retain;
     bool chosen; /* only what lies before wanted nodes is needed */
 } Walk;
@@ -28,6 +30,12 @@ static inline size_t autograd_walk_hash(const Node *node, int64_t capacity) {
     return (size_t)(bits >> 32) & (size_t)(2 * capacity - 1);
 }
 
+/* The slot of an input; NULL for one without a node. */
+static inline Slot *autograd_walk_input(const Walk *w, const Slot *slot, int i) {
+    int32_t input = w->edges[slot->edges + i];
+    return input < 0 ? NULL : &w->slots[input];
+}
+
 /* Where a node stands in the table, or the empty place where it would. */
 static inline int32_t *autograd_walk_find(const Walk *w, const Node *node) {
     size_t at = autograd_walk_hash(node, w->capacity);
@@ -37,7 +45,7 @@ static inline int32_t *autograd_walk_find(const Walk *w, const Node *node) {
 
 /* The node's slot, made when it is met for the first time; NULL with an error. Slots may move. */
 Slot *autograd_walk_reach(Walk *w, Node *node);
-/* Puts all nodes behind the roots into `order`, by falling number. */
+/* Puts all nodes behind the roots into `order`, by falling number, and their edges beside. */
 bool autograd_walk_discover(Walk *w);
 /* Marks what lies before a wanted node. */
 void autograd_walk_mark(Walk *w);
@@ -49,8 +57,8 @@ enum { FEW = 16 };
 
 typedef struct {
     Saved few[FEW], *saved;    /* users of the values' memory */
-    ct_tensor *few_x[FEW], **x; /* the same as tensors: inputs, result, extra */
-    int n;
+    ct_tensor *few_x[FEW], **x; /* the same as tensors: inputs, result, extra; NULL what is not saved */
+    int n_saved, n;
 } Unpacked;
 
 /* Takes hold of a node's values, for good unless the graph is retained; false with an error. */

@@ -91,7 +91,7 @@ static ct_tensor *above_zero(ct_tensor *x, ct_tensor *g, ct_tensor *below) {
 ACTIVATION(leaky_relu, "dy/dx = 1 where x > 0, else slope", INPUT(0),
            above_zero(X, g, ct_mul_scalar(g, c->attr->alpha)))
 ct_tensor *ct_leaky_relu(ct_tensor *x, double slope) {
-    return APPLY(&leaky_relu_op, ((Attr){.alpha = slope}), x);
+    return APPLY(&leaky_relu_op, ATTR(.alpha = slope), x);
 }
 
 /* g · scale · exp(rate · min(x, 0)) below 0, g · above else: the slope of the exponential units. */
@@ -103,7 +103,7 @@ static ct_tensor *exponential_slope(ct_tensor *x, ct_tensor *g, double above, do
 ACTIVATION(elu, "dy/dx = 1 where x > 0, else alpha exp(x)", INPUT(0),
            exponential_slope(X, g, 1, c->attr->alpha, 1))
 ct_tensor *ct_elu(ct_tensor *x, double alpha) {
-    return APPLY(&elu_op, ((Attr){.alpha = alpha}), x);
+    return APPLY(&elu_op, ATTR(.alpha = alpha), x);
 }
 
 ACTIVATION(selu, "dy/dx = scale where x > 0, else scale alpha exp(x)", INPUT(0),
@@ -123,7 +123,7 @@ ct_tensor *ct_celu(ct_tensor *x, double alpha) {
         tensor_error(CT_ERR_VALUE, "alpha is 0; it divides x");
         return NULL;
     }
-    return APPLY(&celu_op, ((Attr){.alpha = alpha}), x);
+    return APPLY(&celu_op, ATTR(.alpha = alpha), x);
 }
 
 /* At the threshold itself the slope is the curve's, but no longer bends. */
@@ -140,7 +140,7 @@ ct_tensor *ct_softplus(ct_tensor *x, double beta, double threshold) {
         tensor_error(CT_ERR_VALUE, "beta is 0; the result is divided by it");
         return NULL;
     }
-    return APPLY(&softplus_op, ((Attr){.alpha = beta, .beta = threshold}), x);
+    return APPLY(&softplus_op, ATTR(.alpha = beta, .beta = threshold), x);
 }
 
 /* Φ(x) + x φ(x) */
@@ -255,5 +255,5 @@ ct_tensor *ct_dropout(ct_tensor *x, double p, bool training) {
         tensor_error(CT_ERR_DTYPE, "x is %s; expected a floating dtype", ct_dtype_name((ct_dtype)x->dtype));
         return NULL;
     }
-    return APPLY(&dropout_op, ((Attr){.alpha = training ? p : 0}), x);
+    return APPLY(&dropout_op, ATTR(.alpha = training ? p : 0), x);
 }

@@ -13,7 +13,7 @@ static const Op to_op = {.name = "to", .formula = "dy/dx = 1", .forward = to_for
 
 ct_tensor *ct_to(ct_tensor *x, ct_dtype dtype) {
     FUNCTION("ct_to");
-    return APPLY(&to_op, ((Attr){.dim = (int)dtype}), x);
+    return APPLY(&to_op, ATTR(.dim = (int)dtype), x);
 }
 
 static ct_tensor *clone_forward(Call *c) {

@@ -31,21 +31,21 @@ static const Op index_add_op = {.name = "index_add",
                                 .reads = {0, 0, INPUT(1)}};
 
 static ct_tensor *index_select_vjp(const Call *c, ct_tensor *g, int i) {
-    return APPLY(&index_add_op, ((Attr){.dim = c->attr->dim}), autograd_input_zeros(c, i), c->x[1], g);
+    return APPLY(&index_add_op, ATTR(.dim = c->attr->dim), autograd_input_zeros(c, i), c->x[1], g);
 }
 
 ct_tensor *ct_index_select(ct_tensor *x, int dim, ct_tensor *index) {
     FUNCTION("ct_index_select");
     if (!tensor_given(x, "x")) return NULL;
     int along = tensor_dim(dim, x->ndim);
-    return along < 0 ? NULL : APPLY(&index_select_op, ((Attr){.dim = along}), x, index);
+    return along < 0 ? NULL : APPLY(&index_select_op, ATTR(.dim = along), x, index);
 }
 
 ct_tensor *ct_index_add_(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
     FUNCTION("ct_index_add_");
     if (!tensor_given(x, "x")) return NULL;
     int along = tensor_dim(dim, x->ndim);
-    return along < 0 ? NULL : APPLY_IN_PLACE(&index_add_op, ((Attr){.dim = along}), x, index, src);
+    return along < 0 ? NULL : APPLY_IN_PLACE(&index_add_op, ATTR(.dim = along), x, index, src);
 }
 
 /* ---- elements of a dim by an index of x's rank ---- */
@@ -76,14 +76,14 @@ static const Op scatter_add_op = {.name = "scatter_add",
                                   .reads = {0, 0, INPUT(1)}};
 
 static ct_tensor *gather_vjp(const Call *c, ct_tensor *g, int i) {
-    return APPLY(&scatter_add_op, ((Attr){.dim = c->attr->dim}), autograd_input_zeros(c, i), c->x[1], g);
+    return APPLY(&scatter_add_op, ATTR(.dim = c->attr->dim), autograd_input_zeros(c, i), c->x[1], g);
 }
 
 ct_tensor *ct_gather(ct_tensor *x, int dim, ct_tensor *index) {
     FUNCTION("ct_gather");
     if (!tensor_given(x, "x")) return NULL;
     int along = tensor_dim(dim, x->ndim);
-    return along < 0 ? NULL : APPLY(&gather_op, ((Attr){.dim = along}), x, index);
+    return along < 0 ? NULL : APPLY(&gather_op, ATTR(.dim = along), x, index);
 }
 
 /* src as far as the index reaches, where it is larger. */
@@ -100,7 +100,7 @@ ct_tensor *ct_scatter_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *sr
     if (!tensor_given(x, "x") || !tensor_given(index, "index") || !tensor_given(src, "src")) return NULL;
     int along = tensor_dim(dim, x->ndim);
     if (along < 0) return NULL;
-    return ct_scope_keep(APPLY(&scatter_add_op, ((Attr){.dim = along}), x, index, cut_to(src, index)));
+    return ct_scope_keep(APPLY(&scatter_add_op, ATTR(.dim = along), x, index, cut_to(src, index)));
 }
 
 /* ---- masks ---- */
@@ -130,12 +130,12 @@ static const Op masked_fill_op = {.name = "masked_fill",
                                   .reads = {INPUT(1)}};
 
 ct_tensor *ct_masked_fill(ct_tensor *x, ct_tensor *mask, double value) {
-    return APPLY(&masked_fill_op, ((Attr){.alpha = value}), x, mask);
+    return APPLY(&masked_fill_op, ATTR(.alpha = value), x, mask);
 }
 
 ct_tensor *ct_masked_fill_(ct_tensor *x, ct_tensor *mask, double value) {
     FUNCTION("ct_masked_fill_");
-    return APPLY_IN_PLACE(&masked_fill_op, ((Attr){.alpha = value}), x, mask);
+    return APPLY_IN_PLACE(&masked_fill_op, ATTR(.alpha = value), x, mask);
 }
 
 static ct_tensor *triangle_forward(Call *c) {
@@ -157,11 +157,11 @@ static const Op triu_op = {.name = "triu",
                            .vjp = triangle_vjp};
 
 ct_tensor *ct_tril(ct_tensor *x, int64_t diagonal) {
-    return APPLY(&tril_op, ((Attr){.start = diagonal}), x);
+    return APPLY(&tril_op, ATTR(.start = diagonal), x);
 }
 
 ct_tensor *ct_triu(ct_tensor *x, int64_t diagonal) {
-    return APPLY(&triu_op, ((Attr){.start = diagonal, .flag = true}), x);
+    return APPLY(&triu_op, ATTR(.start = diagonal, .flag = true), x);
 }
 
 /* ---- classes and rows ---- */
@@ -196,7 +196,7 @@ static ct_tensor *embedding_vjp(const Call *c, ct_tensor *g, int i) {
     ct_tensor *flat = ct_reshape(index, rows, 1), *of_rows = ct_reshape(g, rows, 2);
     if (c->attr->start >= 0)
         of_rows = ct_masked_fill(of_rows, ct_unsqueeze(ct_eq_scalar(flat, (double)c->attr->start), 1), 0);
-    return APPLY(&index_add_op, ((Attr){.dim = 0}), autograd_input_zeros(c, i), flat, of_rows);
+    return APPLY(&index_add_op, ATTR(.dim = 0), autograd_input_zeros(c, i), flat, of_rows);
 }
 
 static const Op embedding_op = {.name = "embedding",
@@ -219,7 +219,7 @@ ct_tensor *ct_embedding(ct_tensor *weight, ct_tensor *index, int64_t padding_idx
         return NULL;
     }
     int64_t padding = padding_idx < -1 ? padding_idx + rows : padding_idx;
-    return APPLY(&embedding_op, ((Attr){.start = padding}), weight, index);
+    return APPLY(&embedding_op, ATTR(.start = padding), weight, index);
 }
 
 ct_tensor *ct_one_hot(ct_tensor *index, int64_t classes) {

@@ -61,7 +61,7 @@ static ct_tensor *zero_vjp(const Call *c, ct_tensor *g, int i) {
 static const Op fill_op = {.name = "fill_", .formula = "dx'/dx = 0", .forward = fill_forward, .vjp = zero_vjp};
 
 ct_tensor *ct_fill_(ct_tensor *x, double value) {
-    return APPLY_IN_PLACE(&fill_op, ((Attr){.alpha = value}), x);
+    return APPLY_IN_PLACE(&fill_op, ATTR(.alpha = value), x);
 }
 
 ct_tensor *ct_zero_(ct_tensor *x) {
@@ -85,12 +85,12 @@ static const Op random_op = {.name = "random_", .formula = "dx'/dx = 0", .forwar
 
 ct_tensor *ct_uniform_(ct_tensor *x, double lo, double hi) {
     FUNCTION("ct_uniform_");
-    return APPLY_IN_PLACE(&random_op, ((Attr){.alpha = lo, .beta = hi}), x);
+    return APPLY_IN_PLACE(&random_op, ATTR(.alpha = lo, .beta = hi), x);
 }
 
 ct_tensor *ct_normal_(ct_tensor *x, double mean, double std) {
     FUNCTION("ct_normal_");
-    return APPLY_IN_PLACE(&random_op, ((Attr){.alpha = mean, .beta = std, .flag = true}), x);
+    return APPLY_IN_PLACE(&random_op, ATTR(.alpha = mean, .beta = std, .flag = true), x);
 }
 
 /* ---- others ---- */
@@ -102,5 +102,5 @@ ct_tensor *ct_relu_(ct_tensor *x) {
 
 ct_tensor *ct_clamp_(ct_tensor *x, double lo, double hi) {
     FUNCTION("ct_clamp_");
-    return APPLY_IN_PLACE(&autograd_clamp_op, ((Attr){.alpha = lo, .beta = hi}), x);
+    return APPLY_IN_PLACE(&autograd_clamp_op, ATTR(.alpha = lo, .beta = hi), x);
 }

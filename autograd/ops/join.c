@@ -47,7 +47,7 @@ ct_tensor *ct_cat(ct_tensor *const *xs, int n, int dim) {
         starts[i + 1] = starts[i] + (counts ? xs[i]->shape[along] : 0);
     }
     return ct_scope_keep(
-        autograd_apply(&cat_op, (Attr){.dim = along, .count = n + 1, .list = starts}, n, xs));
+        autograd_apply(&cat_op, ATTR(.dim = along, .count = n + 1, .list = starts), n, xs));
 }
 
 /* ---- stack ---- */
@@ -74,7 +74,7 @@ ct_tensor *ct_stack(ct_tensor *const *xs, int n, int dim) {
                          tensor_shape_of(xs[i]), tensor_shape_of(xs[0]));
             return NULL;
         }
-    return autograd_apply(&stack_op, (Attr){.dim = along}, n, xs);
+    return autograd_apply(&stack_op, ATTR(.dim = along), n, xs);
 }
 
 /* ---- splitting ---- */
@@ -192,14 +192,14 @@ static const Op flip_op = {
 
 static ct_tensor *flip_vjp(const Call *c, ct_tensor *g, int i) {
     (void)i;
-    return APPLY(&flip_op, *c->attr, g);
+    return APPLY(&flip_op, c->attr, g);
 }
 
 ct_tensor *ct_flip(ct_tensor *x, const int64_t *dims, int n) {
     FUNCTION("ct_flip");
     unsigned set = 0;
     if (!tensor_given(x, "x") || (n != 0 && !tensor_dims(dims, n, x->ndim, &set))) return NULL;
-    return APPLY(&flip_op, ((Attr){.set = set}), x);
+    return APPLY(&flip_op, ATTR(.set = set), x);
 }
 
 /* ---- pad: attr.list has a pair for each dim ---- */
@@ -220,7 +220,7 @@ static ct_tensor *pad_vjp(const Call *c, ct_tensor *g, int i) {
     (void)i;
     int64_t pads[2 * CT_MAX_DIMS];
     for (int j = 0; j < c->attr->count; j++) pads[j] = -c->attr->list[j];
-    return APPLY(&pad_op, ((Attr){.count = c->attr->count, .list = pads}), g);
+    return APPLY(&pad_op, ATTR(.count = c->attr->count, .list = pads), g);
 }
 
 enum { CONSTANT, REFLECT, REPLICATE, CIRCULAR, MODES };
@@ -301,7 +301,7 @@ ct_tensor *ct_pad(ct_tensor *x, const int64_t *pads, int n, const char *mode, do
     if (how < 0 || !read_pads(x, pads, n, how, pairs)) return NULL;
     if (how == CONSTANT)
         return ct_scope_keep(
-            APPLY(&pad_op, ((Attr){.alpha = value, .count = 2 * x->ndim, .list = pairs[0]}), x));
+            APPLY(&pad_op, ATTR(.alpha = value, .count = 2 * x->ndim, .list = pairs[0]), x));
     ct_tensor *y = x;
     for (int d = 0; d < x->ndim && y; d++)
         if (pairs[d][0] || pairs[d][1]) y = pad_dim(y, how, d, pairs[d][0], pairs[d][1]);

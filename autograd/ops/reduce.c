@@ -41,14 +41,14 @@ static ct_tensor *restored(const Call *c, ct_tensor *g) {
 /* The op over everything, or over the given dims. */
 static ct_tensor *reduce_all(const Op *op, ct_tensor *x) {
     FUNCTION(op->name);
-    return tensor_given(x, "x") ? APPLY(op, ((Attr){.set = all_dims(x)}), x) : NULL;
+    return tensor_given(x, "x") ? APPLY(op, ATTR(.set = all_dims(x)), x) : NULL;
 }
 
 static ct_tensor *reduce_dims(const char *name, const Op *op, ct_tensor *x, const int64_t *dims, int ndims, bool keepdim) {
     FUNCTION(name);
     unsigned set;
     if (!tensor_given(x, "x") || !tensor_dims(dims, ndims, x->ndim, &set)) return NULL;
-    return APPLY(op, ((Attr){.set = set, .keepdim = keepdim}), x);
+    return APPLY(op, ATTR(.set = set, .keepdim = keepdim), x);
 }
 
 #define OVER_ALL(name_)                           \
@@ -117,7 +117,7 @@ static ct_tensor *place_along(const char *name, const Op *op, ct_tensor *x, int 
     if (!tensor_given(x, "x")) return NULL;
     int along = tensor_dim(dim, x->ndim);
     if (along < 0) return NULL;
-    return APPLY(op, ((Attr){.set = x->ndim ? 1u << along : 0, .keepdim = keepdim}), x);
+    return APPLY(op, ATTR(.set = x->ndim ? 1u << along : 0, .keepdim = keepdim), x);
 }
 
 ct_tensor *ct_argmax(ct_tensor *x, int dim, bool keepdim) {
@@ -252,7 +252,7 @@ static ct_tensor *along_dim(const Op *op, ct_tensor *x, int dim) {
     FUNCTION(op->name);
     if (!tensor_given(x, "x")) return NULL;
     int at = tensor_dim(dim, x->ndim);
-    return at < 0 ? NULL : APPLY(op, ((Attr){.dim = at}), x);
+    return at < 0 ? NULL : APPLY(op, ATTR(.dim = at), x);
 }
 
 ct_tensor *ct_softmax(ct_tensor *x, int dim) {
@@ -294,14 +294,14 @@ static const Op norm_op = {.name = "norm", .formula = "dy/dx = sign(x) (|x| / y)
 
 ct_tensor *ct_norm(ct_tensor *x, double p) {
     FUNCTION("ct_norm");
-    return tensor_given(x, "x") ? APPLY(&norm_op, ((Attr){.set = all_dims(x), .alpha = p}), x) : NULL;
+    return tensor_given(x, "x") ? APPLY(&norm_op, ATTR(.set = all_dims(x), .alpha = p), x) : NULL;
 }
 
 ct_tensor *ct_norm_dim(ct_tensor *x, const int64_t *dims, int ndims, double p, bool keepdim) {
     FUNCTION("ct_norm_dim");
     unsigned set;
     if (!tensor_given(x, "x") || !tensor_dims(dims, ndims, x->ndim, &set)) return NULL;
-    return APPLY(&norm_op, ((Attr){.set = set, .alpha = p, .keepdim = keepdim}), x);
+    return APPLY(&norm_op, ATTR(.set = set, .alpha = p, .keepdim = keepdim), x);
 }
 
 /* ---- mean and spread, composed ---- */
@@ -321,7 +321,7 @@ static double count_of(const ct_tensor *x, unsigned set) {
 }
 
 static ct_tensor *mean_of(ct_tensor *x, unsigned set, bool keepdim) {
-    ct_tensor *sum = APPLY(&sum_op, ((Attr){.set = set, .keepdim = keepdim}), x);
+    ct_tensor *sum = APPLY(&sum_op, ATTR(.set = set, .keepdim = keepdim), x);
     return ct_div_scalar(sum, count_of(x, set));
 }
 
@@ -344,7 +344,7 @@ ct_tensor *ct_var_dim(ct_tensor *x, const int64_t *dims, int ndims, int correcti
     unsigned set;
     if (!tensor_given(x, "x") || !floating(x) || !tensor_dims(dims, ndims, x->ndim, &set)) return NULL;
     ct_tensor *deviation = ct_sub(x, mean_of(x, set, true));
-    ct_tensor *sum = APPLY(&sum_op, ((Attr){.set = set, .keepdim = keepdim}), ct_square(deviation));
+    ct_tensor *sum = APPLY(&sum_op, ATTR(.set = set, .keepdim = keepdim), ct_square(deviation));
     return ct_scope_keep(ct_div_scalar(sum, fmax(count_of(x, set) - correction, 0)));
 }
 
@@ -377,5 +377,5 @@ ct_tensor *autograd_sum_to(ct_tensor *x, const int64_t *shape, int ndim) {
     unsigned set = lead > 0 ? (1u << lead) - 1 : 0;
     for (int d = 0; d < ndim; d++)
         if (shape[d] == 1 && x->shape[lead + d] != 1) set |= 1u << (lead + d);
-    return ct_reshape(set ? APPLY(&sum_op, ((Attr){.set = set, .keepdim = true}), x) : x, shape, ndim);
+    return ct_reshape(set ? APPLY(&sum_op, ATTR(.set = set, .keepdim = true), x) : x, shape, ndim);
 }

@@ -131,7 +131,7 @@ static const Op polygamma_op = {.name = "polygamma", .formula = "d ψₙ/dx = ψ
                                 .vjp = polygamma_vjp, .reads = {INPUT(0)}};
 
 static ct_tensor *ct_polygamma(int n, ct_tensor *x) {
-    return APPLY(&polygamma_op, (Attr){.dim = n}, x);
+    return APPLY(&polygamma_op, ATTR(.dim = n), x);
 }
 
 UNARY_OP(digamma, "dy/dx = ψ₁(x)", INPUT(0), ct_mul(g, ct_polygamma(1, X)))
@@ -159,7 +159,7 @@ const Op autograd_clamp_op = {.name = "clamp", .formula = "dy/dx = 1 where lo <=
 
 ct_tensor *ct_clamp(ct_tensor *x, double lo, double hi) {
     FUNCTION("ct_clamp");
-    return APPLY(&autograd_clamp_op, ((Attr){.alpha = lo, .beta = hi}), x);
+    return APPLY(&autograd_clamp_op, ATTR(.alpha = lo, .beta = hi), x);
 }
 
 static ct_tensor *hardtanh_vjp(const Call *c, ct_tensor *g, int i) {
@@ -172,7 +172,7 @@ static const Op hardtanh_op = {.name = "hardtanh", .formula = "dy/dx = 1 where l
                                .forward = clamp_forward, .vjp = hardtanh_vjp, .reads = {INPUT(0)}};
 
 ct_tensor *ct_hardtanh(ct_tensor *x, double lo, double hi) {
-    return APPLY(&hardtanh_op, ((Attr){.alpha = lo, .beta = hi}), x);
+    return APPLY(&hardtanh_op, ATTR(.alpha = lo, .beta = hi), x);
 }
 
 static ct_tensor *threshold_forward(Call *c) {
@@ -188,7 +188,7 @@ static const Op threshold_op = {.name = "threshold", .formula = "dy/dx = 1 where
                                 .forward = threshold_forward, .vjp = threshold_vjp, .reads = {INPUT(0)}};
 
 ct_tensor *ct_threshold(ct_tensor *x, double t, double value) {
-    return APPLY(&threshold_op, ((Attr){.alpha = t, .beta = value}), x);
+    return APPLY(&threshold_op, ATTR(.alpha = t, .beta = value), x);
 }
 
 static ct_tensor *nan_to_num_forward(Call *c) {
@@ -206,5 +206,5 @@ static const Op nan_to_num_op = {.name = "nan_to_num", .formula = "dy/dx = 1 whe
                                  .forward = nan_to_num_forward, .vjp = nan_to_num_vjp, .reads = {INPUT(0)}};
 
 ct_tensor *ct_nan_to_num(ct_tensor *x, double nan, double posinf, double neginf) {
-    return APPLY(&nan_to_num_op, ((Attr){.alpha = nan, .beta = posinf, .gamma = neginf}), x);
+    return APPLY(&nan_to_num_op, ATTR(.alpha = nan, .beta = posinf, .gamma = neginf), x);
 }

@@ -18,7 +18,7 @@ static const Op reshape_op = {
     .name = "reshape", .formula = "dy/dx = 1, in x's shape", .forward = reshape_forward, .vjp = reshape_vjp};
 
 static ct_tensor *reshaped(ct_tensor *x, const int64_t *shape, int ndim) {
-    return APPLY(&reshape_op, ((Attr){.count = ndim, .list = shape}), x);
+    return APPLY(&reshape_op, ATTR(.count = ndim, .list = shape), x);
 }
 
 ct_tensor *ct_reshape(ct_tensor *x, const int64_t *shape, int ndim) {
@@ -127,7 +127,7 @@ static const Op permute_op = {.name = "permute",
                               .vjp = permute_vjp};
 
 static ct_tensor *permuted(ct_tensor *x, const int64_t *dims) {
-    return APPLY(&permute_op, ((Attr){.count = x->ndim, .list = dims}), x);
+    return APPLY(&permute_op, ATTR(.count = x->ndim, .list = dims), x);
 }
 
 ct_tensor *ct_permute(ct_tensor *x, const int64_t *dims, int ndims) {
@@ -206,7 +206,7 @@ ct_tensor *ct_expand(ct_tensor *x, const int64_t *shape, int ndim) {
     FUNCTION("ct_expand");
     int64_t sizes[CT_MAX_DIMS];
     if (!tensor_given(x, "x") || !tensor_expand_shape(x, shape, ndim, sizes)) return NULL;
-    return APPLY(&expand_op, ((Attr){.count = ndim, .list = sizes}), x);
+    return APPLY(&expand_op, ATTR(.count = ndim, .list = sizes), x);
 }
 
 ct_tensor *ct_broadcast_to(ct_tensor *x, const int64_t *shape, int ndim) {
@@ -249,18 +249,18 @@ static ct_tensor *slice_vjp(const Call *c, ct_tensor *g, int i) {
     Attr attr = *c->attr;
     attr.list = autograd_input_shape(c, i, &ndim) + attr.dim;
     attr.count = 1;
-    return APPLY(&unslice_op, attr, g);
+    return APPLY(&unslice_op, &attr, g);
 }
 
 static ct_tensor *unslice_vjp(const Call *c, ct_tensor *g, int i) {
     (void)i;
     Attr attr = *c->attr;
     attr.count = 0;
-    return APPLY(&slice_op, attr, g);
+    return APPLY(&slice_op, &attr, g);
 }
 
 static ct_tensor *sliced(ct_tensor *x, int dim, int64_t start, int64_t length, int64_t step) {
-    return APPLY(&slice_op, ((Attr){.dim = dim, .start = start, .length = length, .step = step}), x);
+    return APPLY(&slice_op, ATTR(.dim = dim, .start = start, .length = length, .step = step), x);
 }
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high) {
@@ -336,7 +336,7 @@ static const Op restride_op = {.name = "restride",
 static ct_tensor *restrided(ct_tensor *x, const Geometry *from, const Geometry *to, int averaged) {
     const Geometry pair[] = {*from, *to};
     return APPLY(&restride_op,
-                 ((Attr){.other = averaged, .count = 2 * GEOMETRY_FIELDS, .list = &pair[0].ndim}), x);
+                 ATTR(.other = averaged, .count = 2 * GEOMETRY_FIELDS, .list = &pair[0].ndim), x);
 }
 
 /* The adjoint goes the other way. */
@@ -412,7 +412,7 @@ ct_tensor *ct_as_strided(ct_tensor *x, const int64_t *shape, int ndim, const int
     if (!check_bounds(x, &pair[0])) return NULL;
     return APPLY(
         &as_strided_op,
-        ((Attr){.flag = tensor_overlaps_itself(x), .count = 2 * GEOMETRY_FIELDS, .list = &pair[0].ndim}), x);
+        ATTR(.flag = tensor_overlaps_itself(x), .count = 2 * GEOMETRY_FIELDS, .list = &pair[0].ndim), x);
 }
 
 /* ---- a part of a base that was given a new value ---- */
@@ -436,7 +436,7 @@ Node *autograd_record_assignment(ct_tensor *base, ct_tensor *view, Node *node) {
     ct_tensor value = *view; /* the view as it will be */
     value.history = node;
     Call call = {.attr = &attr, .n = 2, .x = (ct_tensor *[]){base, &value}};
-    return autograd_record(&assignment_op, &attr, &call, base);
+    return autograd_record(&assignment_op, &call, base, 0);
 }
 
 /* ---- windows ---- */
@@ -494,5 +494,5 @@ ct_tensor *ct_unfold(ct_tensor *x, int dim, int64_t size, int64_t step) {
                      tensor_shape_of(x), CT_MAX_DIMS);
         return NULL;
     }
-    return APPLY(&unfold_op, ((Attr){.dim = along, .length = size, .step = step}), x);
+    return APPLY(&unfold_op, ATTR(.dim = along, .length = size, .step = step), x);
 }

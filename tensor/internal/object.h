@@ -10,9 +10,11 @@
 #include "function.h"
 #include <stdatomic.h>
 
+/* A first cache line with what every operation reads, the geometry, and what making and freeing need. */
 struct ct_tensor {
     _Atomic(int32_t) handles, users;
     uint8_t dtype, ndim;
+    bool contiguous;  /* row-major, without gaps */
     bool detached;    /* an alias that autograd does not know */
     uint32_t epoch;   /* the owner's `rebased` when this view was made */
     int64_t numel;
@@ -20,17 +22,17 @@ struct ct_tensor {
     void *history;    /* autograd's; dropped with the last handle */
     ct_tensor *base;  /* what this is a view of: a handle; NULL if it is not a view */
     ct_tensor *owner; /* whose storage it uses: a user; itself unless it is a view or an alias */
-    /* The storage, in its owner's header: */
-    _Atomic(uint32_t) version; /* in-place changes so far */
+    _Atomic(uint32_t) version; /* of the storage, in its owner's header: in-place changes so far */
     _Atomic(uint32_t) rebased; /* those among them that were recorded */
+    int64_t shape[CT_MAX_DIMS], strides[CT_MAX_DIMS];
+    /* The storage, in its owner's header: */
     char *storage;             /* its first byte */
     size_t bytes;
     bool beside;               /* the numbers lie behind the header, in one block */
     bool borrowed;             /* the numbers are not ours: free_data, if any, ends them */
     void (*free_data)(void *user);
     void *free_user;
-    int64_t shape[CT_MAX_DIMS], strides[CT_MAX_DIMS];
-} __attribute__((aligned(64)));
+} __attribute__((aligned(16)));
 
 enum { BESIDE_BYTES = 256 };
 
@@ -41,7 +43,21 @@ ct_tensor *tensor_new_view(ct_tensor *x, const int64_t *shape, const int64_t *st
 /* The same geometry and storage, but no base: cut from the graph. */
 ct_tensor *tensor_new_alias(ct_tensor *x);
 
-void tensor_retain(ct_tensor *x);
+/* Adds to a count of references and returns what it was. A process with one thread needs no lock for it. */
+static inline int32_t tensor_add_reference(_Atomic(int32_t) *count, int32_t change) {
+    if (!SINGLE_THREADED) return atomic_fetch_add_explicit(count, change, memory_order_acq_rel);
+    int32_t before = atomic_load_explicit(count, memory_order_relaxed);
+    atomic_store_explicit(count, before + change, memory_order_relaxed);
+    return before;
+}
+/* One less; true for the last. A sole owner has no one to race with, and writes nothing. */
+static inline bool tensor_drop_reference(_Atomic(int32_t) *count) {
+    return atomic_load_explicit(count, memory_order_acquire) == 1 || tensor_add_reference(count, -1) == 1;
+}
+
+static inline void tensor_retain(ct_tensor *x) {
+    tensor_add_reference(&x->handles, 1);
+}
 void tensor_release(ct_tensor *x);
 /* Gives a reference to the innermost scope; on failure releases it and returns NULL. */
 ct_tensor *tensor_scope_give(ct_tensor *x);
@@ -50,9 +66,12 @@ ct_tensor *tensor_scope_share(ct_tensor *x);
 /* Retains x if a handle is left. For whoever holds a user. */
 bool tensor_promote(ct_tensor *x);
 static inline void tensor_use(ct_tensor *x) {
-    atomic_fetch_add_explicit(&x->users, 1, memory_order_relaxed);
+    tensor_add_reference(&x->users, 1);
 }
 void tensor_unuse(ct_tensor *x);
+
+/* Other strides for a new tensor whose numbers are not set. */
+void tensor_set_strides(ct_tensor *x, const int64_t *strides);
 
 /* Set by autograd: drops a tensor's history. */
 extern void (*tensor_drop_history)(void *history);

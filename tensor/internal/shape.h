@@ -38,7 +38,7 @@ static inline bool tensor_same_shape(const ct_tensor *a, const ct_tensor *b) {
 }
 bool tensor_contiguous_geometry(const int64_t *shape, const int64_t *strides, int ndim);
 static inline bool tensor_is_contiguous(const ct_tensor *x) {
-    return tensor_contiguous_geometry(x->shape, x->strides, x->ndim);
+    return x->contiguous;
 }
 /* Whether two elements of x may share a place (a stride of 0 counts, overlapping windows too). */
 bool tensor_overlaps_itself(const ct_tensor *x);

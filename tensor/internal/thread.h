@@ -8,6 +8,17 @@
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+/* Whether the process has never had a second thread; then nobody counts along. */
+#if defined(__has_include)
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define SINGLE_THREADED __libc_single_threaded
+#endif
+#endif
+#ifndef SINGLE_THREADED
+#define SINGLE_THREADED false
+#endif
+
 enum { SMALL_CLASSES = 36, MESSAGE_BYTES = 1024 };
 
 typedef struct Block {
@@ -30,7 +41,7 @@ typedef struct Thread {
     size_t next_mark;
 
     Block *cache[SMALL_CLASSES];
-    _Atomic(int64_t) bytes_in_use, bytes_cached, tensors_alive, nodes_alive; /* may be negative: freed elsewhere */
+    _Atomic(int64_t) bytes_in_use, tensors_alive, nodes_alive; /* may be negative: freed elsewhere */
     int64_t bytes_flushed;                                                   /* the part of bytes_in_use in the peak's count */
 
     ct_generator *generator;
