@@ -35,37 +35,32 @@ bool autograd_accumulate(const Walk *w, Slot *slot, ct_tensor *g) {
 
 /* ---- leaves ---- */
 
-/* A gradient that nobody else holds, in the leaf's layout: a handle, or NULL with an error. */
-static ct_tensor *own_gradient(const Walk *w, const Slot *slot) {
-    ct_tensor *g = slot->gradient;
-    const Node *leaf = slot->node;
-    ct_tensor layout = {.ndim = leaf->ndim, .dtype = leaf->dtype};
-    memcpy(layout.shape, leaf->shape, (size_t)leaf->ndim * sizeof *leaf->shape);
-    memcpy(layout.strides, leaf->leaf->strides, sizeof layout.strides);
-    if (!tensor_is_dense(&layout)) tensor_row_major(layout.shape, layout.ndim, layout.strides);
-    bool laid_out = memcmp(layout.strides, g->strides, (size_t)g->ndim * sizeof *g->strides) == 0;
-    if (laid_out && is_private(g)) {
-        tensor_retain(g);
-        return g;
-    }
-    if (w->create) g = ct_clone(g);
-    else {
-        ct_tensor *copy = tensor_new((ct_dtype)g->dtype, g->shape, g->ndim);
-        if (copy) tensor_set_strides(copy, layout.strides);
-        if (copy) tensor_copy_into(copy, g);
-        g = copy;
-    }
-    if (g) tensor_retain(g);
-    return g;
+/* Whether g may become the leaf's gradient: nobody else holds it, and it lies as the leaf does. */
+static bool suits(const ct_tensor *g, const Node *leaf) {
+    bool laid_out = is_private(g);
+    for (int d = 0; d < g->ndim && laid_out; d++) laid_out = g->strides[d] == leaf->leaf->strides[d];
+    return laid_out;
 }
 
-/* Replaces a slot's gradient by what the leaf shall hold or add. */
-static bool prepare(const Walk *w, Slot *slot) {
+/* A copy in the leaf's layout: a handle, or NULL with an error. */
+static ct_tensor *copied(const Walk *w, ct_tensor *g, const Node *leaf) {
     CT_SCOPED;
-    ct_tensor *g = own_gradient(w, slot);
-    if (!g) return false;
+    ct_tensor *copy = w->create ? ct_clone(g) : tensor_new((ct_dtype)g->dtype, g->shape, g->ndim);
+    if (!copy) return NULL;
+    tensor_retain(copy);
+    if (w->create) return copy;
+    tensor_set_strides(copy, leaf->leaf->strides);
+    tensor_copy_into(copy, g);
+    return copy;
+}
+
+/* Makes a slot's gradient what the leaf shall hold or add. */
+static bool prepare(const Walk *w, Slot *slot) {
+    if (suits(slot->gradient, slot->node)) return true;
+    ct_tensor *copy = copied(w, slot->gradient, slot->node);
+    if (!copy) return false;
     tensor_release(slot->gradient);
-    slot->gradient = g;
+    slot->gradient = copy;
     return true;
 }
 
@@ -79,7 +74,7 @@ static ct_tensor *joined(const Walk *w, ct_tensor *held, ct_tensor *g) {
 
 /* Gives the leaf its new gradient, or adds it to the one it has. Nothing here can fail. */
 static void commit(Node *leaf, ct_tensor *g) {
-    pthread_mutex_lock(&leaf->leaf->lock);
+    autograd_lock(leaf);
     ct_tensor *held = leaf->leaf->gradient, *dropped = held;
     tensor_retain(g);
     if (held && atomic_load(&held->handles) == 1 && !held->history && tensor_is_dense(held)) {
@@ -89,7 +84,7 @@ static void commit(Node *leaf, ct_tensor *g) {
         if (held) add_in_place(g, held);
         leaf->leaf->gradient = g;
     }
-    pthread_mutex_unlock(&leaf->leaf->lock);
+    autograd_unlock(leaf);
     if (dropped) tensor_release(dropped);
 }
 
@@ -97,10 +92,10 @@ static void commit(Node *leaf, ct_tensor *g) {
 static bool replace(const Walk *w, Slot *slot) {
     Node *leaf = slot->node;
     ct_tensor *held;
-    pthread_mutex_lock(&leaf->leaf->lock);
+    autograd_lock(leaf);
     held = leaf->leaf->gradient;
     if (held) tensor_retain(held);
-    pthread_mutex_unlock(&leaf->leaf->lock);
+    autograd_unlock(leaf);
     if (!held) return true;
     ct_tensor *sum = joined(w, held, slot->gradient);
     tensor_release(held);

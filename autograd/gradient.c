@@ -53,18 +53,18 @@ ct_tensor *ct_grad(const ct_tensor *x) {
     if (!tensor_given(x, "x")) return NULL;
     Node *node = x->history;
     if (!node || node->op) return NULL;
-    pthread_mutex_lock(&node->leaf->lock);
+    autograd_lock(node);
     ct_tensor *gradient = node->leaf->gradient;
     if (gradient) tensor_retain(gradient);
-    pthread_mutex_unlock(&node->leaf->lock);
+    autograd_unlock(node);
     return gradient ? tensor_scope_give(gradient) : NULL;
 }
 
 void autograd_swap_gradient(Node *leaf, ct_tensor *gradient) {
-    pthread_mutex_lock(&leaf->leaf->lock);
+    autograd_lock(leaf);
     ct_tensor *old = leaf->leaf->gradient;
     leaf->leaf->gradient = gradient;
-    pthread_mutex_unlock(&leaf->leaf->lock);
+    autograd_unlock(leaf);
     if (old) tensor_release(old);
 }
 

@@ -43,8 +43,8 @@ Node *autograd_leaf(ct_tensor *x) {
     memcpy(node->shape, x->shape, (size_t)x->ndim * sizeof *x->shape);
     node->leaf = (Leaf *)(node->shape + x->ndim);
     node->leaf->gradient = NULL;
-    memcpy(node->leaf->strides, x->strides, sizeof x->strides);
-    pthread_mutex_init(&node->leaf->lock, NULL);
+    if (tensor_is_dense(x)) memcpy(node->leaf->strides, x->strides, (size_t)x->ndim * sizeof *x->strides);
+    else tensor_row_major(x->shape, x->ndim, node->leaf->strides);
     return x->history = node;
 }
 
@@ -53,8 +53,9 @@ enum { LAST_INPUT = 23 };
 
 static int count_saved(unsigned reads, int n) {
     unsigned inputs = n > LAST_INPUT ? INPUTS >> 1 : INPUT(n) - 1;
-    int further = n > LAST_INPUT && reads & INPUT(LAST_INPUT) ? n - LAST_INPUT : 0;
-    return __builtin_popcount(reads & (inputs | OUTPUT | EXTRA)) + further;
+    int count = n > LAST_INPUT && reads & INPUT(LAST_INPUT) ? n - LAST_INPUT : 0;
+    for (unsigned rest = reads & (inputs | OUTPUT | EXTRA); rest; rest &= rest - 1) count++;
+    return count;
 }
 
 static Saved *save(Saved *saved, int place, ct_tensor *value) {
@@ -112,10 +113,7 @@ static void free_node(Node *node) {
     for (int i = 0; i < node->n; i++)
         if (node->inputs[i]) autograd_node_release(node->inputs[i]);
     autograd_node_forget(node);
-    if (!node->op) {
-        if (node->leaf->gradient) tensor_release(node->leaf->gradient);
-        pthread_mutex_destroy(&node->leaf->lock);
-    }
+    if (!node->op && node->leaf->gradient) tensor_release(node->leaf->gradient);
     tensor_count(&tensor_thread()->nodes_alive, -1);
     tensor_free(node, node->bytes);
 }

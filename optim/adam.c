@@ -1,25 +1,30 @@
 /* Adam (Kingma and Ba, 2015), with AMSGrad (Reddi et al., 2018). */
 #include "internal.h"
 #include <math.h>
+#include <string.h>
 
 /* The means of the gradients and of their squares, and the largest of the latter. */
 static int states(const void *options) {
     return ((const ct_adam_options *)options)->amsgrad ? 3 : 2;
 }
 
+static const Rows *rows(const void *options) {
+    return ((const ct_adam_options *)options)->amsgrad ? &tensor_kernels->adam_amsgrad : &tensor_kernels->adam;
+}
+
 /* The means start at 0: dividing by 1 - βᵗ undoes that bias. The numbers stand in the order that the kernel
  * reads them: tensor/kernels/optimizers.h. */
-static void update(const void *options, double lr, int64_t step, ct_tensor *const *x) {
+static void numbers(const void *options, double lr, int64_t step, double *p) {
     const ct_adam_options *o = options;
     const double step_size = lr / (1 - pow(o->beta1, (double)step));
     const double root = sqrt(1 - pow(o->beta2, (double)step));
-    const double p[ROW_PARAMETERS] = {step_size,           o->beta1, o->beta2, o->eps, o->weight_decay, root,
-                                      o->maximize ? -1 : 1};
-    optim_pass(o->amsgrad ? &tensor_kernels->adam_amsgrad : &tensor_kernels->adam, x, 2 + states(options), p);
+    memcpy(p,
+           (double[]){step_size, o->beta1, o->beta2, o->eps, o->weight_decay, root, o->maximize ? -1 : 1},
+           7 * sizeof *p);
 }
 
-static const OptimKind adam = {
-    .name = "Adam", .options_bytes = sizeof(ct_adam_options), .states = states, .update = update};
+static const OptimKind adam = {.name = "Adam", .options_bytes = sizeof(ct_adam_options), .states = states,
+                               .rows = rows, .numbers = numbers};
 
 static bool is_decay(double beta, const char *name) {
     if (beta >= 0 && beta < 1) return true;

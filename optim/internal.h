@@ -9,14 +9,16 @@
 
 enum { OPTIM_STATES = MAX_OPERANDS - 2 };
 
-/* An algorithm that updates each parameter from its own gradient and state. */
+/* An algorithm that updates each parameter from its own gradient and state, in one pass. */
 typedef struct {
     const char *name;
     size_t options_bytes;
     /* How many tensors of state a parameter has: of its shape, zero before its first step. */
     int (*states)(const void *options);
-    /* One step in place: x is the parameter, its gradient and its state; step is 1 the first time. */
-    void (*update)(const void *options, double lr, int64_t step, ct_tensor *const *x);
+    /* The kernel that updates a parameter, given its gradient and its state. */
+    const Rows *(*rows)(const void *options);
+    /* What the kernel is told at a step, which is 1 the first time. */
+    void (*numbers)(const void *options, double lr, int64_t step, double *p);
 } OptimKind;
 
 typedef struct {
@@ -41,8 +43,6 @@ struct ct_optim {
 
 /* An optimiser of one group; options are copied. NULL with an error. */
 ct_optim *optim_new(const OptimKind *kind, const void *options, ct_params parameters, double lr);
-/* Runs one pass over n tensors, the parameter first, in its dtype. */
-void optim_pass(const Rows *rows, ct_tensor *const *x, int n, const double *p);
 /* Whether an option is finite and at least 0. */
 bool optim_not_negative(double value, const char *name);
 

@@ -10,10 +10,6 @@ bool optim_not_negative(double value, const char *name) {
     return false;
 }
 
-void optim_pass(const Rows *rows, ct_tensor *const *x, int n, const double *p) {
-    tensor_rows_in_place(rows->of[x[0]->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32], x, n, p);
-}
-
 /* ---- making one ---- */
 
 static bool is_parameter(const ct_params *list, int i) {
@@ -107,13 +103,13 @@ static ct_dtype computing_dtype(const ct_tensor *x) {
 }
 
 /* Makes all that a parameter's step needs; without a gradient, nothing. */
-static bool prepare(const ct_optim *optim, OptimParameter *parameter) {
+static bool prepare(OptimParameter *parameter, int states) {
     ct_tensor *x = parameter->tensor;
     const ct_dtype dtype = computing_dtype(x);
     parameter->value = parameter->gradient = NULL;
     ct_tensor *gradient = ct_grad(x);
     if (!gradient) return ct_error() == CT_OK;
-    for (int k = 0; k < optim->kind->states(optim->options); k++) {
+    for (int k = 0; k < states; k++) {
         if (parameter->state[k]) continue;
         parameter->state[k] = ct_retain(ct_zeros(dtype, x->shape, x->ndim));
         if (!parameter->state[k]) return false;
@@ -123,25 +119,36 @@ static bool prepare(const ct_optim *optim, OptimParameter *parameter) {
     return parameter->value && parameter->gradient;
 }
 
-static void update(const ct_optim *optim, double lr, OptimParameter *parameter) {
-    if (!parameter->gradient) return;
+static void update(OptimParameter *parameter, int states, const Rows *rows, const double *p) {
     ct_tensor *x[MAX_OPERANDS] = {parameter->value, parameter->gradient};
     memcpy(x + 2, parameter->state, sizeof parameter->state);
-    optim->kind->update(optim->options, lr, ++parameter->steps, x);
+    tensor_rows_in_place(rows->of[x[0]->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32], x, 2 + states, p);
     if (parameter->value != parameter->tensor) tensor_copy_into(parameter->tensor, parameter->value);
     tensor_bump(parameter->tensor);
+}
+
+/* Most parameters take the same step: its numbers are worked out once. */
+static void update_group(const ct_optim *optim, const OptimGroup *group, int states) {
+    const Rows *rows = optim->kind->rows(optim->options);
+    double p[ROW_PARAMETERS] = {0};
+    int64_t step = 0;
+    for (int i = 0; i < group->count; i++) {
+        OptimParameter *parameter = &group->parameters[i];
+        if (!parameter->gradient) continue;
+        if (++parameter->steps != step) optim->kind->numbers(optim->options, group->lr, step = parameter->steps, p);
+        update(parameter, states, rows, p);
+    }
 }
 
 ct_status ct_optim_step(ct_optim *optim) {
     FUNCTION("ct_optim_step");
     CT_SCOPED;
     if (!tensor_given(optim, "optim") || ct_error()) return ct_error();
+    const int states = optim->kind->states(optim->options);
     for (int i = 0; i < optim->group_count; i++)
         for (int k = 0; k < optim->groups[i].count; k++)
-            if (!prepare(optim, &optim->groups[i].parameters[k])) return ct_error();
-    for (int i = 0; i < optim->group_count; i++)
-        for (int k = 0; k < optim->groups[i].count; k++)
-            update(optim, optim->groups[i].lr, &optim->groups[i].parameters[k]);
+            if (!prepare(&optim->groups[i].parameters[k], states)) return ct_error();
+    for (int i = 0; i < optim->group_count; i++) update_group(optim, &optim->groups[i], states);
     return CT_OK;
 }
 

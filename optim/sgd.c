@@ -1,22 +1,26 @@
 /* Stochastic gradient descent, with momentum (Sutskever et al., 2013). */
 #include "internal.h"
 #include <math.h>
+#include <string.h>
 
 static int states(const void *options) {
     return ((const ct_sgd_options *)options)->momentum != 0 ? 1 : 0;
 }
 
-/* The numbers in the order that the kernel reads them: tensor/kernels/optimizers.h. */
-static void update(const void *options, double lr, int64_t step, ct_tensor *const *x) {
-    const ct_sgd_options *o = options;
-    const double keep = step == 1 ? 1 : 1 - o->dampening;
-    const double p[ROW_PARAMETERS] = {lr,          o->momentum,         keep, o->weight_decay,
-                                      o->nesterov, o->maximize ? -1 : 1};
-    optim_pass(&tensor_kernels->sgd, x, 2 + states(options), p);
+static const Rows *rows(const void *options) {
+    (void)options;
+    return &tensor_kernels->sgd;
 }
 
-static const OptimKind sgd = {
-    .name = "SGD", .options_bytes = sizeof(ct_sgd_options), .states = states, .update = update};
+/* The numbers in the order that the kernel reads them: tensor/kernels/optimizers.h. */
+static void numbers(const void *options, double lr, int64_t step, double *p) {
+    const ct_sgd_options *o = options;
+    const double keep = step == 1 ? 1 : 1 - o->dampening;
+    memcpy(p, (double[]){lr, o->momentum, keep, o->weight_decay, o->nesterov, o->maximize ? -1 : 1}, 6 * sizeof *p);
+}
+
+static const OptimKind sgd = {.name = "SGD", .options_bytes = sizeof(ct_sgd_options), .states = states,
+                              .rows = rows, .numbers = numbers};
 
 ct_optim *ct_optim_sgd(ct_params parameters, double lr, const ct_sgd_options *options) {
     FUNCTION("ct_optim_sgd");

@@ -19,7 +19,7 @@
 #define CACHING true
 #endif
 
-enum { ALIGNMENT = 64, ALL_CLASSES = 192, FLUSH_BYTES = 1 << 15 };
+enum { ALIGNMENT = 64, ALL_CLASSES = 192, SMALL_BYTES = 1 << 16, FLUSH_BYTES = 1 << 15 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards large[] and what ended threads leave */
 static Block *large[ALL_CLASSES];
@@ -65,7 +65,7 @@ int64_t tensor_alloc_asked(void) {
 }
 
 /* The peak is kept over all threads, each of which reports only larger changes. */
-static void report_use(Thread *thread) {
+static __attribute__((noinline)) void report_use(Thread *thread) {
     int64_t own = atomic_load_explicit(&thread->bytes_in_use, memory_order_relaxed);
     int64_t change = own - thread->bytes_flushed;
     thread->bytes_flushed = own;
@@ -78,6 +78,12 @@ static void count_use(Thread *thread, int64_t change) {
     tensor_count(&thread->bytes_in_use, change);
     int64_t since = atomic_load_explicit(&thread->bytes_in_use, memory_order_relaxed) - thread->bytes_flushed;
     if (UNLIKELY(since > FLUSH_BYTES || since < -FLUSH_BYTES)) report_use(thread);
+}
+
+static Block *take_small(Thread *thread, int class) {
+    Block *block = thread->cache[class];
+    if (LIKELY(block != NULL)) thread->cache[class] = block->next;
+    return block;
 }
 
 static Block *take_large(int class) {
@@ -105,28 +111,31 @@ static void give_system(void *block, size_t rounded) {
     free(block);
 }
 
-void *tensor_alloc(size_t bytes) {
-    size_t rounded = 0;
-    if (UNLIKELY(bytes > PTRDIFF_MAX / 2 || tensor_alloc_refused())) goto failed;
-    int class = size_class(bytes, &rounded);
-    Thread *thread = tensor_thread();
+/* A block of any size, from wherever it is to be had. */
+static __attribute__((noinline)) void *alloc_slowly(size_t bytes) {
+    size_t rounded;
     void *block = NULL;
-    if (LIKELY(class < SMALL_CLASSES)) {
-        Block *first = thread->cache[class];
-        if (LIKELY(first != NULL)) {
-            thread->cache[class] = first->next;
-            block = first;
-        }
-    } else {
-        block = take_large(class);
+    Thread *thread = tensor_thread();
+    if (bytes <= PTRDIFF_MAX / 2 && !tensor_alloc_refused()) {
+        int class = size_class(bytes, &rounded);
+        block = class < SMALL_CLASSES ? take_small(thread, class) : take_large(class);
+        if (!block) block = ask_system(rounded);
     }
-    if (UNLIKELY(!block)) block = ask_system(rounded);
-    if (UNLIKELY(!block)) goto failed;
+    if (block) count_use(thread, (int64_t)rounded);
+    else tensor_error(CT_ERR_MEMORY, "out of memory: %zu bytes", bytes);
+    return block;
+}
+
+void *tensor_alloc(size_t bytes) {
+    size_t rounded;
+    Thread *thread = tensor_thread_current;
+    if (UNLIKELY(bytes > SMALL_BYTES || !thread || atomic_load_explicit(&fail_at, memory_order_relaxed) != 0))
+        return alloc_slowly(bytes);
+    int class = size_class(bytes, &rounded);
+    Block *block = take_small(thread, class);
+    if (UNLIKELY(!block)) return alloc_slowly(bytes);
     count_use(thread, (int64_t)rounded);
     return block;
-failed:
-    tensor_error(CT_ERR_MEMORY, "out of memory: %zu bytes", bytes);
-    return NULL;
 }
 
 void *tensor_alloc_zeroed(size_t bytes) {

@@ -13,16 +13,6 @@ const char *tensor_shape_text(const int64_t *shape, int ndim) {
     return text;
 }
 
-int64_t tensor_row_major(const int64_t *shape, int ndim, int64_t *strides) {
-    int64_t step = 1, numel = 1;
-    for (int d = ndim; d-- > 0;) {
-        strides[d] = step;
-        step *= shape[d] > 1 ? shape[d] : 1;
-        numel *= shape[d];
-    }
-    return numel;
-}
-
 bool tensor_check_dtype(ct_dtype dtype) {
     if ((unsigned)dtype <= CT_BF16) return true;
     tensor_error(CT_ERR_DTYPE, "%d is not a dtype", (int)dtype);

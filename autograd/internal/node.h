@@ -7,7 +7,6 @@
 #define COTANGENT_AUTOGRAD_INTERNAL_NODE_H
 
 #include "op.h"
-#include <pthread.h>
 #include <sched.h>
 
 /* A value that a rule reads, and the version that it had. */
@@ -18,14 +17,13 @@ typedef struct {
 } Saved;
 
 typedef struct {
-    ct_tensor *gradient; /* a handle, under the lock */
-    int64_t strides[CT_MAX_DIMS];
-    pthread_mutex_t lock;
+    ct_tensor *gradient; /* a handle, or NULL */
+    int64_t strides[CT_MAX_DIMS]; /* of the tensor if that is dense, else row-major: the gradient's */
 } Leaf;
 
 struct Node {
     _Atomic(int32_t) references;
-    _Atomic(bool) busy; /* guards the saved values, against walks in other threads */
+    _Atomic(bool) busy; /* guards the saved values and the gradient against other threads */
     bool spent;         /* the saved values are gone */
     bool requires_grad; /* of a leaf */
     uint8_t ndim, dtype;
@@ -74,7 +72,7 @@ void autograd_swap_gradient(Node *leaf, ct_tensor *gradient);
 /* ct_tensor x summed down to a shape that broadcasts to it: a recorded operation. */
 ct_tensor *autograd_sum_to(ct_tensor *x, const int64_t *shape, int ndim);
 
-/* Takes hold of a node's saved values for one run of its rules. */
+/* Takes hold of a node's saved values or of its gradient, for a short while. */
 static inline void autograd_lock(Node *node) {
     if (SINGLE_THREADED) return;
     while (atomic_exchange_explicit(&node->busy, true, memory_order_acquire)) sched_yield();

@@ -16,7 +16,15 @@ static inline const char *tensor_shape_of(const ct_tensor *x) {
 }
 
 /* Row-major strides (sizes of 0 count as 1); returns the number of elements. */
-int64_t tensor_row_major(const int64_t *shape, int ndim, int64_t *strides);
+static inline int64_t tensor_row_major(const int64_t *shape, int ndim, int64_t *strides) {
+    int64_t step = 1, numel = 1;
+    for (int d = ndim; d-- > 0;) {
+        strides[d] = step;
+        step *= shape[d] > 1 ? shape[d] : 1;
+        numel *= shape[d];
+    }
+    return numel;
+}
 /* Whether shape is a legal one whose bytes can be counted; raises CT_ERR_SHAPE (or _DTYPE) otherwise. */
 bool tensor_check_shape(ct_dtype dtype, const int64_t *shape, int ndim);
 bool tensor_check_dtype(ct_dtype dtype);
