@@ -34,10 +34,6 @@ static inline T S(floor_divide)(T x, T y) {
     return quotient - floored > (T)0.5 ? floored + 1 : floored;
 }
 
-static inline T S(pow)(T x, T y) {
-    return M(pow)(x, y);
-}
-
 static inline T S(lgamma)(T x) {
     int sign;
     return M(lgamma_r_)(x, &sign);
@@ -62,7 +58,7 @@ static inline T S(silu_derivative)(T x) {
 
 /* Φ(x) + x φ(x) */
 static inline T S(gelu_derivative)(T x) {
-    return (T)0.5 * M(erfc)(-x * (T)0.70710678118654752440) +
+    return (T)0.5 * S(erfc)(-x * (T)0.70710678118654752440) +
            x * (T)0.39894228040143267794 * S(exp)((T)-0.5 * x * x);
 }
 

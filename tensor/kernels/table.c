@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "elementary.h"
+#include "elementary_f32.h"
+#include "elementary_f64.h"
 #include "half.h"
 #include "special.h"
 

@@ -14,18 +14,6 @@ static inline float from_bits_f32(int32_t bits) {
     return x;
 }
 
-static inline int64_t bits_of_f64(double x) {
-    int64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static inline double from_bits_f64(int64_t bits) {
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 /* ---- exp: x = n ln 2 + r, |r| <= ln 2 / 2; 2^n in two factors, so that denormal results round once ---- */
 
 static inline float exp_f32(float x) {
@@ -43,30 +31,6 @@ static inline float exp_f32(float x) {
     p = p * r + 5.0000001201e-1f;
     p = p * (r * r) + r + 1.0f;
     float y = p * from_bits_f32((half + 127) << 23) * from_bits_f32((exponent - half + 127) << 23);
-    return x != x ? x : y;
-}
-
-static inline double exp_f64(double x) {
-    const double magic = 6755399441055744.0; /* 1.5 · 2^52 */
-    double bounded = x > 710.0 ? 710.0 : x < -746.0 ? -746.0 : x;
-    double shifted = bounded * 1.44269504088896340736 + magic, n = shifted - magic;
-    int64_t exponent = bits_of_f64(shifted) - 0x4338000000000000, half = exponent >> 1;
-    double r = bounded - n * 6.93147180369123816490e-01;
-    r = r - n * 1.90821492927058770002e-10;
-    double p = 1.0 / 6227020800.0; /* Taylor to r^13 */
-    p = p * r + 1.0 / 479001600.0;
-    p = p * r + 1.0 / 39916800.0;
-    p = p * r + 1.0 / 3628800.0;
-    p = p * r + 1.0 / 362880.0;
-    p = p * r + 1.0 / 40320.0;
-    p = p * r + 1.0 / 5040.0;
-    p = p * r + 1.0 / 720.0;
-    p = p * r + 1.0 / 120.0;
-    p = p * r + 1.0 / 24.0;
-    p = p * r + 1.0 / 6.0;
-    p = p * r + 0.5;
-    p = p * (r * r) + r + 1.0;
-    double y = p * from_bits_f64((half + 1023) << 52) * from_bits_f64((exponent - half + 1023) << 52);
     return x != x ? x : y;
 }
 
@@ -92,31 +56,11 @@ static inline float log_f32(float x) {
     return x > 0 ? y : x == 0 ? -INFINITY : x < 0 ? NAN : x;
 }
 
-static inline double log_f64(double x) {
-    bool denormal = x < 2.2250738585072014e-308;
-    double scaled = denormal ? x * 18014398509481984.0 : x; /* 2^54 */
-    int64_t bits = bits_of_f64(scaled), n = (bits - 0x3fe6a09e667f3bcd) >> 52;
-    double f = from_bits_f64(bits - (n << 52)) - 1.0, e = (double)(n - (denormal ? 54 : 0));
-    double s = f / (2.0 + f), z = s * s, w = z * z;
-    double odd = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
-    double even = z * (6.666666666666735130e-01 + w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 +
-                  w * 1.479819860511658591e-01)));
-    double half = 0.5 * f * f;
-    double y = e * 6.93147180369123816490e-01 - ((half - (s * (half + odd + even) + e * 1.90821492927058770002e-10)) - f);
-    y = x == (double)INFINITY ? x : y;
-    return x > 0 ? y : x == 0 ? -(double)INFINITY : x < 0 ? (double)NAN : x;
-}
-
 /* ---- from these ---- */
 
 static inline float sigmoid_f32(float x) {
     float z = exp_f32(x < 0 ? x : -x);
     return (x < 0 ? z : 1.0f) / (1.0f + z);
-}
-
-static inline double sigmoid_f64(double x) {
-    double z = exp_f64(x < 0 ? x : -x);
-    return (x < 0 ? z : 1.0) / (1.0 + z);
 }
 
 static inline float tanh_f32(float x) {
@@ -138,12 +82,84 @@ static inline float log1p_f32(float x) {
     return u == 1.0f || x == INFINITY ? x : u == 0 ? -INFINITY : y;
 }
 
-static inline double log1p_f64(double x) {
-    double u = 1.0 + x, lost = x - (u - 1.0);
-    double y = log_f64(u) + lost / u;
-    return u == 1.0 || x == (double)INFINITY ? x : u == 0 ? -(double)INFINITY : y;
+/* ---- still the system's ---- */
+
+static inline float exp2_f32(float x) {
+    return exp2f(x);
 }
 
-static inline double tanh_f64(double x) {
-    return tanh(x);
+static inline float expm1_f32(float x) {
+    return expm1f(x);
+}
+
+static inline float log2_f32(float x) {
+    return log2f(x);
+}
+
+static inline float log10_f32(float x) {
+    return log10f(x);
+}
+
+static inline float sin_f32(float x) {
+    return sinf(x);
+}
+
+static inline float cos_f32(float x) {
+    return cosf(x);
+}
+
+static inline float tan_f32(float x) {
+    return tanf(x);
+}
+
+static inline float asin_f32(float x) {
+    return asinf(x);
+}
+
+static inline float acos_f32(float x) {
+    return acosf(x);
+}
+
+static inline float atan_f32(float x) {
+    return atanf(x);
+}
+
+static inline float sinh_f32(float x) {
+    return sinhf(x);
+}
+
+static inline float cosh_f32(float x) {
+    return coshf(x);
+}
+
+static inline float asinh_f32(float x) {
+    return asinhf(x);
+}
+
+static inline float acosh_f32(float x) {
+    return acoshf(x);
+}
+
+static inline float atanh_f32(float x) {
+    return atanhf(x);
+}
+
+static inline float erf_f32(float x) {
+    return erff(x);
+}
+
+static inline float erfc_f32(float x) {
+    return erfcf(x);
+}
+
+static inline float atan2_f32(float y, float x) {
+    return atan2f(y, x);
+}
+
+static inline float hypot_f32(float y, float x) {
+    return hypotf(y, x);
+}
+
+static inline float pow_f32(float x, float y) {
+    return powf(x, y);
 }
