@@ -4,52 +4,56 @@
 
 const Attr autograd_no_attr;
 
-/* Whether all required operands are there; quiet about it while an error is pending. */
-static bool operands_given(const Op *op, int n, ct_tensor *const *x) {
-    for (int i = 0; i < n; i++) {
-        if (LIKELY(x[i] != NULL)) continue;
-        bool may_be_absent = i < 32 && op->optional & INPUT(i);
-        if (may_be_absent && !ct_error()) continue;
-        if (!ct_error()) tensor_error(CT_ERR_NULL, "operand %d is NULL", i + 1);
-        return false;
-    }
-    return true;
-}
-
-/* Whether an operand requires a gradient; *reads tells what the rules of those that do read. */
-static bool records(const Op *op, int n, ct_tensor *const *x, unsigned *reads) {
-    bool any = false;
-    *reads = 0;
-    for (int i = 0; i < n && !autograd_off; i++) {
-        if (!x[i] || !autograd_tracks(x[i])) continue;
-        any = true;
-        *reads |= op->reads[i < MAX_RULES ? i : MAX_RULES - 1];
-    }
-    return any;
+/* Whether an operand that is NULL may be so; raises CT_ERR_NULL, but is quiet while an error is pending. */
+static bool may_be_absent(const Op *op, int i) {
+    if (ct_error()) return false;
+    if (i < 32 && op->optional & INPUT(i)) return true;
+    tensor_error(CT_ERR_NULL, "operand %d is NULL", i + 1);
+    return false;
 }
 
 /* A view of a tensor that was since changed in place by a recorded operation has an old history. */
-static bool views_current(int n, ct_tensor *const *x) {
+static bool is_current(const ct_tensor *x, int i) {
+    if (LIKELY(x->owner == x || x->detached) ||
+        x->epoch == atomic_load_explicit(&x->owner->rebased, memory_order_acquire))
+        return true;
+    tensor_error(CT_ERR_AUTOGRAD,
+                 "operand %d (shape %s) shares its storage with a tensor that was changed in place after it was made: "
+                 "take the view again, or detach it",
+                 i + 1, tensor_shape_of(x));
+    return false;
+}
+
+/* In *reads of examine(): an operand requires a gradient. */
+enum { RECORDED = 1u << 29 };
+
+/* Whether all operands are there, and up to date if one requires a gradient: then the call is to be recorded, and *reads
+ * tells what the rules of those that do read. */
+static inline bool examine(const Op *op, int n, ct_tensor *const *x, unsigned *reads) {
+    const bool off = autograd_off;
+    unsigned all = 0;
+    bool shares = false;
     for (int i = 0; i < n; i++) {
-        if (!x[i] || x[i]->detached || x[i]->epoch == atomic_load(&x[i]->owner->rebased)) continue;
-        tensor_error(CT_ERR_AUTOGRAD,
-                     "operand %d (shape %s) shares its storage with a tensor that was changed in place after it was "
-                     "made: take the view again, or detach it",
-                     i + 1, tensor_shape_of(x[i]));
-        return false;
+        if (UNLIKELY(!x[i])) {
+            if (!may_be_absent(op, i)) return false;
+            continue;
+        }
+        shares |= x[i]->owner != x[i];
+        if (!off && autograd_tracks(x[i])) all |= RECORDED | op->reads[i < MAX_RULES ? i : MAX_RULES - 1];
     }
+    for (int i = 0; i < n && shares && all; i++)
+        if (x[i] && !is_current(x[i], i)) return false;
+    *reads = all;
     return true;
 }
 
 ct_tensor *autograd_apply(const Op *op, const Attr *attr, int n, ct_tensor *const *x) {
     FUNCTION(op->name);
-    if (!operands_given(op, n, x)) return NULL;
     Call call = {.attr = attr, .n = n, .x = x};
     unsigned reads;
-    bool recorded = records(op, n, x, &reads);
-    if (recorded && !views_current(n, x)) return NULL;
+    if (UNLIKELY(!examine(op, n, x, &reads))) return NULL;
     ct_tensor *y = op->forward(&call);
-    if (!y || !recorded || !tensor_is_floating((ct_dtype)y->dtype)) return y;
+    if (!y || !reads || !tensor_is_floating((ct_dtype)y->dtype)) return y;
     return (y->history = autograd_record(op, &call, y, reads)) ? y : NULL;
 }
 
@@ -129,12 +133,11 @@ static bool record_change(const Op *op, const Call *call, ct_tensor *x, ct_tenso
 ct_tensor *autograd_apply_in_place(const Op *op, const Attr *attr, int n, ct_tensor *const *x) {
     FUNCTION(op->name);
     CT_SCOPED;
-    if (!operands_given(op, n, x) || !may_change(x[0])) return NULL;
     ct_tensor *operands[MAX_RULES] = {NULL}, *target = x[0];
     Call call = {.attr = attr, .n = n, .x = x};
     unsigned reads;
-    bool recorded = records(op, n, x, &reads) && tensor_is_floating((ct_dtype)target->dtype);
-    if (recorded && !views_current(n, x)) return NULL;
+    if (!examine(op, n, x, &reads) || !may_change(target)) return NULL;
+    const bool recorded = reads && tensor_is_floating((ct_dtype)target->dtype);
     ct_tensor *y = new_value(op, &call);
     if (!y) return NULL;
     if (recorded) {

@@ -7,26 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CACHING false /* a cache hides the bugs that sanitizers look for */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CACHING false
-#else
-#define CACHING true
-#endif
-#else
-#define CACHING true
-#endif
-
-enum { ALIGNMENT = 64, ALL_CLASSES = 192, SMALL_BYTES = 1 << 16, FLUSH_BYTES = 1 << 15 };
+enum { ALL_CLASSES = 192 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards large[] and what ended threads leave */
 static Block *large[ALL_CLASSES];
 static int64_t ended_in_use, ended_tensors, ended_nodes;
 static _Atomic(int64_t) from_system, shared_in_use, peak;
 static _Atomic(uint64_t) system_allocs;
-static _Atomic(int64_t) fail_at, asked;
+static _Atomic(int64_t) asked;
+_Atomic(int64_t) tensor_alloc_failing;
 static _Atomic(bool) fail_on;
 
 static int size_class(size_t bytes, size_t *rounded) {
@@ -48,7 +37,7 @@ static size_t class_bytes(int class) {
 }
 
 bool tensor_alloc_refused(void) {
-    int64_t at = atomic_load_explicit(&fail_at, memory_order_relaxed);
+    int64_t at = atomic_load_explicit(&tensor_alloc_failing, memory_order_relaxed);
     if (LIKELY(at == 0)) return false;
     int64_t now = atomic_fetch_add(&asked, 1) + 1;
     return now == at || (now > at && atomic_load(&fail_on));
@@ -57,27 +46,20 @@ bool tensor_alloc_refused(void) {
 void tensor_alloc_fail_at(int64_t n, bool from_then_on) {
     atomic_store(&asked, 0);
     atomic_store(&fail_on, from_then_on);
-    atomic_store(&fail_at, n);
+    atomic_store(&tensor_alloc_failing, n);
 }
 
 int64_t tensor_alloc_asked(void) {
     return atomic_load(&asked);
 }
 
-/* The peak is kept over all threads, each of which reports only larger changes. */
-static __attribute__((noinline)) void report_use(Thread *thread) {
+void tensor_report_use(Thread *thread) {
     int64_t own = atomic_load_explicit(&thread->bytes_in_use, memory_order_relaxed);
     int64_t change = own - thread->bytes_flushed;
     thread->bytes_flushed = own;
     int64_t total = atomic_fetch_add(&shared_in_use, change) + change;
     int64_t highest = atomic_load(&peak);
     while (total > highest && !atomic_compare_exchange_weak(&peak, &highest, total)) {}
-}
-
-static void count_use(Thread *thread, int64_t change) {
-    tensor_count(&thread->bytes_in_use, change);
-    int64_t since = atomic_load_explicit(&thread->bytes_in_use, memory_order_relaxed) - thread->bytes_flushed;
-    if (UNLIKELY(since > FLUSH_BYTES || since < -FLUSH_BYTES)) report_use(thread);
 }
 
 static Block *take_small(Thread *thread, int class) {
@@ -112,7 +94,7 @@ static void give_system(void *block, size_t rounded) {
 }
 
 /* A block of any size, from wherever it is to be had. */
-static __attribute__((noinline)) void *alloc_slowly(size_t bytes) {
+void *tensor_alloc_slowly(size_t bytes) {
     size_t rounded;
     void *block = NULL;
     Thread *thread = tensor_thread();
@@ -121,20 +103,8 @@ static __attribute__((noinline)) void *alloc_slowly(size_t bytes) {
         block = class < SMALL_CLASSES ? take_small(thread, class) : take_large(class);
         if (!block) block = ask_system(rounded);
     }
-    if (block) count_use(thread, (int64_t)rounded);
+    if (block) tensor_count_use(thread, (int64_t)rounded);
     else tensor_error(CT_ERR_MEMORY, "out of memory: %zu bytes", bytes);
-    return block;
-}
-
-void *tensor_alloc(size_t bytes) {
-    size_t rounded;
-    Thread *thread = tensor_thread_current;
-    if (UNLIKELY(bytes > SMALL_BYTES || !thread || atomic_load_explicit(&fail_at, memory_order_relaxed) != 0))
-        return alloc_slowly(bytes);
-    int class = size_class(bytes, &rounded);
-    Block *block = take_small(thread, class);
-    if (UNLIKELY(!block)) return alloc_slowly(bytes);
-    count_use(thread, (int64_t)rounded);
     return block;
 }
 
@@ -143,12 +113,12 @@ void *tensor_alloc_zeroed(size_t bytes) {
     return block ? memset(block, 0, bytes) : NULL;
 }
 
-void tensor_free(void *block, size_t bytes) {
+void tensor_free_slowly(void *block, size_t bytes) {
     if (!block) return;
     size_t rounded;
     int class = size_class(bytes, &rounded);
     Thread *thread = tensor_thread();
-    count_use(thread, -(int64_t)rounded);
+    tensor_count_use(thread, -(int64_t)rounded);
     if (!CACHING) {
         give_system(block, rounded);
         return;
@@ -209,7 +179,7 @@ void tensor_memory_end(void) {
 
 void tensor_memory_thread_end(Thread *thread) {
     trim_thread(thread);
-    report_use(thread);
+    tensor_report_use(thread);
     pthread_mutex_lock(&lock);
     ended_in_use += atomic_load(&thread->bytes_in_use);
     ended_tensors += atomic_load(&thread->tensors_alive);
@@ -232,7 +202,7 @@ static void add_thread(Thread *thread, void *user) {
 }
 
 ct_memory_info ct_memory(void) {
-    report_use(tensor_thread());
+    tensor_report_use(tensor_thread());
     Totals totals = {0};
     pthread_mutex_lock(&lock);
     totals = (Totals){ended_in_use, ended_tensors, ended_nodes};
@@ -249,6 +219,6 @@ ct_memory_info ct_memory(void) {
 }
 
 void ct_memory_reset_peak(void) {
-    report_use(tensor_thread());
+    tensor_report_use(tensor_thread());
     atomic_store(&peak, atomic_load(&shared_in_use));
 }

@@ -10,29 +10,29 @@ static size_t header_bytes(const ct_tensor *x) {
     return sizeof *x + (x->beside ? x->bytes : 0);
 }
 
-/* A header without geometry and storage. */
-static ct_tensor *new_header(ct_dtype dtype, int ndim, size_t beside_bytes) {
+/* A header without geometry and storage; the storage is its own until told otherwise. */
+static inline ct_tensor *new_header(ct_dtype dtype, int ndim, size_t beside_bytes) {
     ct_tensor *x = tensor_alloc(sizeof *x + beside_bytes);
-    if (!x) return NULL;
+    if (UNLIKELY(!x)) return NULL;
     memset(x, 0, offsetof(ct_tensor, shape));
     atomic_init(&x->handles, 1);
     atomic_init(&x->users, 1);
     x->dtype = (uint8_t)dtype;
     x->ndim = (uint8_t)ndim;
+    x->owner = x;
     x->beside = x->borrowed = false;
     x->free_data = NULL;
-    tensor_count(&tensor_thread()->tensors_alive, 1);
+    tensor_count(&tensor_thread_current->tensors_alive, 1);
     return x;
 }
 
 ct_tensor *tensor_new(ct_dtype dtype, const int64_t *shape, int ndim) {
     int64_t numel = 1;
     for (int d = 0; d < ndim; d++) numel *= shape[d];
-    size_t bytes = (size_t)(numel * tensor_dtype_size(dtype));
-    bool beside = bytes <= BESIDE_BYTES;
+    const size_t bytes = (size_t)(numel * tensor_dtype_size(dtype));
+    const bool beside = bytes <= BESIDE_BYTES;
     ct_tensor *x = new_header(dtype, ndim, beside ? bytes : 0);
-    if (!x) return NULL;
-    x->owner = x;
+    if (UNLIKELY(!x)) return NULL;
     x->numel = numel;
     x->contiguous = true;
     x->beside = beside;

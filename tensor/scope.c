@@ -19,6 +19,7 @@ static bool grow(void **array, size_t *capacity, size_t element) {
     return true;
 }
 
+/* Called when the array is full, which it is at every power of two. */
 static void warn_of_root(const Thread *thread) {
 #ifndef NDEBUG
     if (thread->scope_count == 0 && thread->held_count == ROOT_WARNING)
@@ -28,16 +29,14 @@ static void warn_of_root(const Thread *thread) {
 #endif
 }
 
-ct_tensor *tensor_scope_give(ct_tensor *x) {
+ct_tensor *tensor_scope_give_slowly(ct_tensor *x) {
     Thread *thread = tensor_thread();
-    if (UNLIKELY(thread->held_count == thread->held_capacity) &&
-        !grow((void **)&thread->held, &thread->held_capacity, sizeof *thread->held)) {
+    warn_of_root(thread);
+    if (!grow((void **)&thread->held, &thread->held_capacity, sizeof *thread->held)) {
         tensor_release(x);
         return NULL;
     }
-    thread->held[thread->held_count++] = x;
-    warn_of_root(thread);
-    return x;
+    return thread->held[thread->held_count++] = x;
 }
 
 ct_tensor *tensor_scope_share(ct_tensor *x) {
@@ -64,6 +63,10 @@ static ScopeStart *find_scope(Thread *thread, ct_scope scope) {
 
 static void release_down_to(Thread *thread, size_t start) {
     while (thread->held_count > start) tensor_release(thread->held[--thread->held_count]);
+}
+
+void tensor_scope_shrink(size_t size) {
+    release_down_to(tensor_thread(), size);
 }
 
 void ct_scope_end(ct_scope scope) {

@@ -59,8 +59,19 @@ static inline void tensor_retain(ct_tensor *x) {
     tensor_add_reference(&x->handles, 1);
 }
 void tensor_release(ct_tensor *x);
+ct_tensor *tensor_scope_give_slowly(ct_tensor *x);
 /* Gives a reference to the innermost scope; on failure releases it and returns NULL. */
-ct_tensor *tensor_scope_give(ct_tensor *x);
+static inline ct_tensor *tensor_scope_give(ct_tensor *x) {
+    Thread *thread = tensor_thread();
+    if (UNLIKELY(thread->held_count == thread->held_capacity)) return tensor_scope_give_slowly(x);
+    return thread->held[thread->held_count++] = x;
+}
+/* For loops: what tensor_scope_size() is now, and back to it: what was given since is released. Scopes that were opened
+ * since have ended. */
+static inline size_t tensor_scope_size(void) {
+    return tensor_thread()->held_count;
+}
+void tensor_scope_shrink(size_t size);
 /* A further reference to x, held by the innermost scope; NULL with an error. */
 ct_tensor *tensor_scope_share(ct_tensor *x);
 /* Retains x if a handle is left. For whoever holds a user. */
