@@ -68,11 +68,12 @@ static bool leads_on(const Walk *w, const Slot *slot) {
 }
 
 static bool run(Walk *w) {
+    const size_t held = tensor_scope_size();
     for (int64_t i = 0; i < w->order_count; i++) {
         Slot *slot = &w->slots[w->order[i]];
         if (!slot->node->op || !slot->gradient) continue;
-        CT_SCOPED;
         if (leads_on(w, slot) && !run_rules(w, slot)) return false;
+        tensor_scope_shrink(held);
         if (slot->wanted) continue;
         tensor_release(slot->gradient);
         slot->gradient = NULL;

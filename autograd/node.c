@@ -17,17 +17,12 @@ __attribute__((constructor)) static void install(void) {
 }
 
 /* One block for the node and its arrays, and `tail` bytes for what else it points to. */
-static Node *new_node(int n, int n_saved, int ndim, size_t tail) {
+static inline Node *new_node(int n, int n_saved, int ndim, size_t tail) {
     size_t inputs = (size_t)n * sizeof(Node *), saved = (size_t)n_saved * sizeof(Saved);
     size_t bytes = sizeof(Node) + inputs + saved + (size_t)ndim * sizeof(int64_t) + tail;
     Node *node = tensor_alloc(bytes);
-    if (!node) return NULL;
-    memset(node, 0, sizeof *node);
-    atomic_init(&node->references, 1);
-    node->bytes = (uint32_t)bytes;
-    node->n = n;
-    node->n_saved = n_saved;
-    node->ndim = (uint8_t)ndim;
+    if (UNLIKELY(!node)) return NULL;
+    *node = (Node){.references = 1, .bytes = (uint32_t)bytes, .n = n, .n_saved = n_saved, .ndim = (uint8_t)ndim};
     node->inputs = (Node **)(node + 1);
     node->saved = (Saved *)(node->inputs + n);
     node->shape = (int64_t *)(node->saved + n_saved);

@@ -8,7 +8,6 @@
 #include "../tensor/internal/function.h"
 #include "../tensor/internal/memory.h"
 #include "../tensor/internal/shape.h"
-#include "../tensor/scope.h"
 #include "../tensor/tensor.h"
 #include "nn.h"
 

@@ -1,7 +1,6 @@
 /* Making tensors. */
 #include "internal/memory.h"
 #include "internal/plain.h"
-#include "scope.h"
 #include <math.h>
 #include <string.h>
 

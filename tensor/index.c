@@ -1,7 +1,6 @@
 /* Reading and adding at places that an index tensor names. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
-#include "scope.h"
 #include <string.h>
 
 enum { GRAIN = 1 << 15, LINE = 16 };

@@ -1,6 +1,5 @@
 /* Joining tensors, and placing one inside another: copies into parts of the result. */
 #include "internal/plain.h"
-#include "scope.h"
 #include <string.h>
 
 /* Tensors of shape (0,) may stand among those of any shape. */

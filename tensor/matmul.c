@@ -2,7 +2,6 @@
 #include "internal/memory.h"
 #include "internal/parallel.h"
 #include "internal/plain.h"
-#include "scope.h"
 #include <string.h>
 
 enum { GRAIN = 1 << 16, SMALL = 1 << 13 /* multiplications that packing does not pay for */ };

@@ -1,7 +1,6 @@
 #include "internal/object.h"
 #include "internal/memory.h"
 #include "internal/shape.h"
-#include "scope.h"
 #include <string.h>
 
 void (*tensor_drop_history)(void *history);

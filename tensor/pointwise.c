@@ -2,7 +2,6 @@
  * to a kernel. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
-#include "scope.h"
 #include <math.h>
 #include <string.h>
 

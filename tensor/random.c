@@ -3,7 +3,6 @@
 #include "internal/memory.h"
 #include "internal/parallel.h"
 #include "internal/plain.h"
-#include "scope.h"
 #include <float.h>
 #include <math.h>
 #include <pthread.h>

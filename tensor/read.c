@@ -1,6 +1,5 @@
 /* Asking about a tensor, reading and writing its elements. */
 #include "internal/plain.h"
-#include "scope.h"
 #include <math.h>
 #include <string.h>
 

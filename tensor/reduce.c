@@ -1,7 +1,6 @@
 /* Reductions: the dims that stay are walked over the results, the others are folded row by row. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
-#include "scope.h"
 #include <math.h>
 #include <string.h>
 

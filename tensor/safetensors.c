@@ -5,7 +5,6 @@
 #include "internal/names.h"
 #include "internal/plain.h"
 #include "io.h"
-#include "scope.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

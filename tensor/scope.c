@@ -49,9 +49,7 @@ ct_scope ct_scope_begin(void) {
     if (UNLIKELY(thread->scope_count == thread->scope_capacity) &&
         !grow((void **)&thread->scopes, &thread->scope_capacity, sizeof *thread->scopes))
         return (ct_scope){0};
-    size_t mark = thread->next_mark++;
-    thread->scopes[thread->scope_count++] = (ScopeStart){thread->held_count, mark};
-    return (ct_scope){mark};
+    return tensor_scope_begin();
 }
 
 /* The open scope of that token, or NULL. */

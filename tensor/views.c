@@ -1,7 +1,6 @@
 /* Views, the shapes that they may take, and the way back from any geometry to any other. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
-#include "scope.h"
 #include <string.h>
 
 enum { GRAIN = 1 << 15 };

@@ -3,7 +3,6 @@
 #define COTANGENT_AUTOGRAD_INTERNAL_OP_H
 
 #include "../../tensor/internal/plain.h"
-#include "../../tensor/scope.h"
 #include "../autograd.h"
 #include "../ops.h"
 

@@ -7,6 +7,7 @@
 #ifndef COTANGENT_TENSOR_INTERNAL_OBJECT_H
 #define COTANGENT_TENSOR_INTERNAL_OBJECT_H
 
+#include "../scope.h"
 #include "function.h"
 #include <stdatomic.h>
 
@@ -72,6 +73,27 @@ static inline size_t tensor_scope_size(void) {
     return tensor_thread()->held_count;
 }
 void tensor_scope_shrink(size_t size);
+/* Inside the library, CT_SCOPED opens and ends its scope inline. */
+static inline ct_scope tensor_scope_begin(void) {
+    Thread *thread = tensor_thread();
+    if (UNLIKELY(thread->scope_count == thread->scope_capacity)) return ct_scope_begin();
+    const size_t mark = thread->next_mark++;
+    thread->scopes[thread->scope_count++] = (ScopeStart){thread->held_count, mark};
+    return (ct_scope){mark};
+}
+static inline void tensor_scope_leave(const ct_scope *scope) {
+    Thread *thread = tensor_thread();
+    if (UNLIKELY(!thread->scope_count || thread->scopes[thread->scope_count - 1].mark != scope->mark)) {
+        ct_scope_end(*scope);
+        return;
+    }
+    const size_t start = thread->scopes[--thread->scope_count].start;
+    while (thread->held_count > start) tensor_release(thread->held[--thread->held_count]);
+}
+#undef CT_SCOPED
+#define CT_SCOPED \
+    __attribute__((cleanup(tensor_scope_leave), unused)) ct_scope CT_JOIN(ct_scoped_, __LINE__) = tensor_scope_begin()
+
 /* A further reference to x, held by the innermost scope; NULL with an error. */
 ct_tensor *tensor_scope_share(ct_tensor *x);
 /* Retains x if a handle is left. For whoever holds a user. */
