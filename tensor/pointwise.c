@@ -303,8 +303,9 @@ ct_tensor *tensor_contiguous(ct_tensor *x) {
 
 void tensor_fill(ct_tensor *x, double value) {
     char number[8];
-    const int64_t one = 1;
-    tensor_kernels->convert[x->dtype][CT_F64]((char *[]){number, (char *)&value}, (int64_t[]){one, one}, 1, NULL);
+    char *const data[] = {x->numel == 1 ? x->data : number, (char *)&value};
+    tensor_kernels->convert[x->dtype][CT_F64](data, (int64_t[]){1, 1}, 1, NULL);
+    if (x->numel == 1) return;
     ct_tensor scalar = {.dtype = x->dtype, .numel = 1, .data = number};
     run_rows(tensor_kernels->convert[x->dtype][x->dtype], (ct_tensor *[]){x, &scalar}, 2, NULL, 0);
 }

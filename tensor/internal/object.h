@@ -114,7 +114,9 @@ static inline uint32_t tensor_version(const ct_tensor *x) {
 }
 /* Notes an in-place change. */
 static inline void tensor_bump(ct_tensor *x) {
-    atomic_fetch_add_explicit(&x->owner->version, 1, memory_order_release);
+    _Atomic(uint32_t) *version = &x->owner->version;
+    if (!SINGLE_THREADED) atomic_fetch_add_explicit(version, 1, memory_order_release);
+    else atomic_store_explicit(version, atomic_load_explicit(version, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
 #endif
