@@ -19,7 +19,8 @@ enum {
     WAKE_AFTER = 100000, /* how long launches do without sleeping workers: waking one takes about half of it */
     JOIN_SPIN = 20000,   /* how long a launch spins for its last pieces, beyond the time of one, before it sleeps */
     LATE = 200000,       /* a worker later than this has lost its core to somebody else */
-    SHORTEST_REST = 5000000, LONGEST_REST = 640000000, /* how long launches then do without the pool */
+    SHORTEST_REST = 5000000, LONGEST_REST = 80000000, /* how long launches then do without the pool */
+    CROWDED_REST = 1000000, /* the same when a worker was woken on the launching thread's own core */
 };
 
 typedef struct {
@@ -43,7 +44,9 @@ static struct {
     _Atomic(Job *) job;
     _Atomic(int) inside;  /* workers that may look at the job */
     _Atomic(bool) joining; /* the launch sleeps until nobody is inside */
-    _Atomic(int) asleep;  /* workers */
+    _Atomic(bool) asleep; /* some worker sleeps, and has not been woken */
+    _Atomic(int) core;    /* where the last launch began */
+    _Atomic(bool) crowded; /* a worker found itself on that core */
     _Atomic(bool) ending;
     Share shares[MAX_THREADS];
 
@@ -75,6 +78,14 @@ static int64_t now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static int this_core(void) {
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
 }
 
 static int default_threads(void) {
@@ -137,18 +148,29 @@ static void share_out(Job *job, int64_t pieces, int threads) {
 
 /* ---- workers ---- */
 
-/* Waits for a job newer than `seen`; false at the end. */
-static bool await_job(uint64_t seen) {
-    for (int64_t until = now() + IDLE_SPIN; now() < until;)
+/* Whether the job changes while a worker may spin: not where it would keep the launching thread from running. */
+static bool spin_for_job(uint64_t seen) {
+    for (int64_t until = now() + IDLE_SPIN; now() < until;) {
         for (int i = 0; i < 16; i++) {
-            if (atomic_load_explicit(&pool.serial, memory_order_acquire) != seen) return !atomic_load(&pool.ending);
+            if (atomic_load_explicit(&pool.serial, memory_order_acquire) != seen) return true;
             pause_briefly();
         }
-    pthread_mutex_lock(&pool.lock);
-    atomic_fetch_add(&pool.asleep, 1);
-    while (atomic_load(&pool.serial) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
-    atomic_fetch_sub(&pool.asleep, 1);
-    pthread_mutex_unlock(&pool.lock);
+        const int core = this_core();
+        if (core < 0 || core != atomic_load_explicit(&pool.core, memory_order_relaxed)) continue;
+        atomic_store(&pool.crowded, true);
+        return false;
+    }
+    return false;
+}
+
+/* Waits for a job newer than `seen`; false at the end. */
+static bool await_job(uint64_t seen) {
+    if (!spin_for_job(seen)) {
+        pthread_mutex_lock(&pool.lock);
+        while (atomic_store(&pool.asleep, true), atomic_load(&pool.serial) == seen && !atomic_load(&pool.ending))
+            pthread_cond_wait(&pool.wake, &pool.lock);
+        pthread_mutex_unlock(&pool.lock);
+    }
     return !atomic_load(&pool.ending);
 }
 
@@ -175,6 +197,7 @@ static void *work(void *number) {
 
 static void wake_workers(void) {
     pthread_mutex_lock(&pool.lock);
+    atomic_store(&pool.asleep, false);
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.lock);
 }
@@ -212,7 +235,7 @@ static void forget_workers(void) {
     pool.count = pool.asked_for = 0;
     atomic_store(&pool.job, NULL);
     atomic_store(&pool.inside, 0);
-    atomic_store(&pool.asleep, 0);
+    atomic_store(&pool.asleep, false);
     atomic_store(&pool.joining, false);
     atomic_store(&pool.ending, false);
     atomic_store(&pool.held, false);
@@ -230,7 +253,7 @@ static void watch_forks(void) {
 /* Sleeping workers are woken once launches have done without them for about the time that waking takes: then neither
  * rare small launches nor a long one lose more than twice what the best choice would cost. */
 static void wake_in_time(int64_t start) {
-    if (atomic_load(&pool.asleep) == 0) return;
+    if (!atomic_load(&pool.asleep)) return;
     int64_t time = now();
     if (pool.last_end < start) {
         pool.alone_since = start - pool.last_end > IDLE_SPIN ? start : pool.alone_since + start - pool.last_end;
@@ -276,6 +299,7 @@ static void await_workers(int64_t begin, int64_t pieces) {
 }
 
 static void run_shared(Job *job, int64_t start) {
+    atomic_store_explicit(&pool.core, this_core(), memory_order_relaxed);
     atomic_store(&pool.job, job);
     atomic_fetch_add(&pool.serial, 1);
     in_kernel = true;
@@ -286,8 +310,12 @@ static void run_shared(Job *job, int64_t start) {
     }
     in_kernel = false;
     atomic_store(&pool.job, NULL);
-    if (atomic_load(&pool.asleep) > 0) pool.last_end = now();
+    if (atomic_load(&pool.asleep)) pool.last_end = now();
     await_workers(start, pieces);
+    if (UNLIKELY(atomic_load_explicit(&pool.crowded, memory_order_relaxed))) {
+        atomic_store(&pool.crowded, false);
+        pool.rest_until = now() + CROWDED_REST;
+    }
 }
 
 /* False if the pool is not to be had, or better left alone. */

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { GRAIN = 1 << 15 };
+enum { GRAIN = 1 << 14 };
 
 /* One walk: the shape, merged as far as all operands allow, and each operand's start and steps (in elements). */
 typedef struct {
