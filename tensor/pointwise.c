@@ -24,8 +24,12 @@ static int64_t run_flat(const void *arguments, int64_t begin, int64_t end) {
     }
     char *data[MAX_OPERANDS] = {NULL};
     for (int i = 0; i < f->n; i++) data[i] = f->data[i] + begin * f->step[i] * f->size[i];
-    if (f->streamed) tensor_stream_row(f->row, data, f->step, f->size, f->n, end - begin, f->p);
-    else f->row(data, f->step, end - begin, f->p);
+    if (!f->streamed) {
+        f->row(data, f->step, end - begin, f->p);
+        return -1;
+    }
+    tensor_stream_row(f->row, data, f->step, f->size, f->n, end - begin, f->p);
+    tensor_kernels->end_stream();
     return -1;
 }
 

@@ -8,7 +8,7 @@ enum {
     TILE = 64,          /* a side of the squares in which rows and columns change places */
     SHORT_ROW = 16,     /* rows so short are walked across, if the dim before the last is longer, */
     LONG_TILE = 512,    /* so many at a time */
-    STREAM_TILE = 1024, /* bytes that are computed in the first cache, then stored past the others */
+    STREAM_TILE = 512,  /* bytes that are computed in the first cache, then stored past the others */
     STREAM_BYTES = 1 << 23,
 };
 
@@ -44,11 +44,9 @@ void tensor_stream_row(RowKernel *row, char *const *data, const int64_t *step, c
         row(now, step, length, p);
         tensor_kernels->stream(data[0] + i * size[0], tile, length * size[0]);
     }
-    tensor_kernels->end_stream();
 }
 
-static void run_row(const Walk *w, char *const *data, int64_t n) {
-    const int64_t *step = w->step[w->ndim - 1];
+static void run_row(const Walk *w, char *const *data, const int64_t *step, int64_t n) {
     if (w->streamed && step[0] == 1 && n * w->size[0] >= STREAM_TILE)
         tensor_stream_row(w->row, data, step, w->size, w->n, n, w->p);
     else
@@ -70,7 +68,7 @@ static int64_t walk_rows(const void *arguments, int64_t begin, int64_t end) {
     while (begin < end) {
         int64_t length = row - index[last];
         if (length > end - begin) length = end - begin;
-        run_row(w, data, length);
+        run_row(w, data, w->step[last], length);
         begin += length;
         if (begin >= end) break;
         for (int i = 0; i < w->n; i++) data[i] -= index[last] * w->step[last][i] * w->size[i];
@@ -84,6 +82,7 @@ static int64_t walk_rows(const void *arguments, int64_t begin, int64_t end) {
             index[d] = 0;
         }
     }
+    if (w->streamed) tensor_kernels->end_stream();
     return -1;
 }
 
@@ -103,7 +102,6 @@ static void run_copy_tile(const Walk *w, char *const *data, const int64_t extent
     const int64_t to_row = w->step[w->ndim - 2][0];
     const bool aligned = ((uintptr_t)data[0] | (uintptr_t)(to_row * w->size[0])) % 64 == 0;
     transpose(w, 1, data[0], to_row, data[1], extent, w->streamed && aligned);
-    if (w->streamed) tensor_kernels->end_stream();
 }
 
 /* Operands that run across the rows are turned into a buffer first. */
@@ -120,7 +118,7 @@ static void run_tile(const Walk *w, char *const *data, const int64_t extent[2]) 
         next[i] = (turn ? TILE : w->step[last - 1][i]) * w->size[i];
     }
     for (int64_t r = 0; r < extent[0]; r++) {
-        w->row(row, step, extent[1], w->p);
+        run_row(w, row, step, extent[1]);
         for (int i = 0; i < w->n; i++) row[i] += next[i];
     }
 }
@@ -142,6 +140,7 @@ static int64_t walk_tiles(const void *arguments, int64_t begin, int64_t end) {
         if (w->purity == COPY && w->turns) run_copy_tile(w, data, extent);
         else run_tile(w, data, extent);
     }
+    if (w->streamed) tensor_kernels->end_stream();
     return -1;
 }
 
