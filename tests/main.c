@@ -21,6 +21,7 @@ static Suite *(*const suites[])(void) = {
     golden_suite,
     memory_suite,
     pool_suite,
+    walk_suite,
 };
 
 int main(void) {

@@ -18,5 +18,6 @@ Suite *badinput_suite(void);
 Suite *golden_suite(void);
 Suite *memory_suite(void);
 Suite *pool_suite(void);
+Suite *walk_suite(void);
 
 #endif
