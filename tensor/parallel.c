@@ -19,8 +19,8 @@ enum {
     WAKE_AFTER = 100000, /* how long launches do without sleeping workers: waking one takes about half of it */
     JOIN_SPIN = 20000,   /* how long a launch spins for its last pieces, beyond the time of one, before it sleeps */
     LATE = 200000,       /* a worker later than this has lost its core to somebody else */
-    SHORTEST_REST = 5000000, LONGEST_REST = 80000000, /* how long launches then do without the pool */
-    CROWDED_REST = 1000000, /* the same when a worker was woken on the launching thread's own core */
+    SHORTEST_REST = 10000000, LONGEST_REST = 320000000, /* how long launches then do without the pool */
+    CROWDED_REST = 3000000, /* the same when a worker was woken on the launching thread's own core */
 };
 
 typedef struct {
@@ -266,7 +266,7 @@ static void wake_in_time(int64_t start) {
 
 /* A worker was late. Let the others who want the cores have them for a while, longer each time it happens again. */
 static void rest(int64_t time) {
-    bool again = time - pool.rest_until < 8 * pool.rest;
+    bool again = time - pool.rest_until < 16 * pool.rest;
     pool.rest = !again ? SHORTEST_REST : 2 * pool.rest < LONGEST_REST ? 2 * pool.rest : LONGEST_REST;
     pool.rest_until = time + pool.rest;
 }

@@ -220,7 +220,12 @@ static bool tiles(Walk *w) {
 }
 
 void tensor_walk(RowKernel *row, ct_tensor *const *x, int n, const double *p, int parameters, Purity purity) {
-    Walk w = {.row = row, .n = n, .ndim = x[0]->ndim, .purity = purity};
+    Walk w; /* what is not used stays unset */
+    w.row = row;
+    w.n = n;
+    w.ndim = x[0]->ndim;
+    w.purity = purity;
+    w.turns = false;
     memcpy(w.shape, x[0]->shape, sizeof w.shape);
     for (int i = 0; i < parameters; i++) w.p[i] = p[i];
     for (int i = 0; i < n; i++) {
