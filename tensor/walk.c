@@ -1,11 +1,12 @@
 #include "internal/walk.h"
+#include "internal/object.h"
 #include "internal/parallel.h"
 #include "internal/shape.h"
-#include "internal/object.h"
 #include <string.h>
 
 enum {
     TILE = 64,          /* a side of the squares in which rows and columns change places */
+    BUFFERS = 2,        /* squares that a thread's stack has room for */
     SHORT_ROW = 16,     /* rows so short are walked across, if the dim before the last is longer, */
     LONG_TILE = 512,    /* so many at a time */
     STREAM_TILE = 512,  /* bytes that are computed in the first cache, then stored past the others */
@@ -93,29 +94,31 @@ static bool runs_across(const Walk *w, int i, int dim) {
     return i > 0 && along != 0 && along != 1 && w->step[dim][i] == 1;
 }
 
-static void transpose(const Walk *w, int i, char *to, int64_t to_row, const char *from, const int64_t extent[2], bool past) {
-    tensor_kernels->transpose[__builtin_ctzll((unsigned long long)w->size[i])](to, to_row, from, w->step[w->ndim - 1][i],
-                                                                              extent[1], extent[0], past);
+/* Turns a tile of operand i: its rows lie along the last dim. */
+static void turn(const Walk *w, int i, char *to, int64_t to_row, const char *from, const int64_t extent[2], bool past_caches) {
+    TransposeKernel *transpose = tensor_kernels->transpose[__builtin_ctz((unsigned)w->size[i])];
+    transpose(to, to_row, from, w->step[w->ndim - 1][i], extent[1], extent[0], past_caches);
 }
 
 static void run_copy_tile(const Walk *w, char *const *data, const int64_t extent[2]) {
     const int64_t to_row = w->step[w->ndim - 2][0];
     const bool aligned = ((uintptr_t)data[0] | (uintptr_t)(to_row * w->size[0])) % 64 == 0;
-    transpose(w, 1, data[0], to_row, data[1], extent, w->streamed && aligned);
+    turn(w, 1, data[0], to_row, data[1], extent, w->streamed && aligned);
 }
 
-/* Operands that run across the rows are turned into a buffer first. */
+/* Operands that run across the rows are turned into a buffer first, as many as there are buffers. */
 static void run_tile(const Walk *w, char *const *data, const int64_t extent[2]) {
-    _Alignas(64) char buffers[MAX_OPERANDS - 1][TILE * TILE * 8];
+    _Alignas(64) char buffers[BUFFERS][TILE * TILE * 8];
     const int last = w->ndim - 1;
+    int used = 0;
     char *row[MAX_OPERANDS];
     int64_t step[MAX_OPERANDS], next[MAX_OPERANDS];
     for (int i = 0; i < w->n; i++) {
-        const bool turn = w->turns && runs_across(w, i, last - 1);
-        if (turn) transpose(w, i, buffers[i - 1], TILE, data[i], extent, false);
-        row[i] = turn ? buffers[i - 1] : data[i];
-        step[i] = turn ? 1 : w->step[last][i];
-        next[i] = (turn ? TILE : w->step[last - 1][i]) * w->size[i];
+        const bool turned = w->turns && used < BUFFERS && runs_across(w, i, last - 1);
+        if (turned) turn(w, i, buffers[used], TILE, data[i], extent, false);
+        row[i] = turned ? buffers[used++] : data[i];
+        step[i] = turned ? 1 : w->step[last][i];
+        next[i] = (turned ? TILE : w->step[last - 1][i]) * w->size[i];
     }
     for (int64_t r = 0; r < extent[0]; r++) {
         run_row(w, row, step, extent[1]);
@@ -132,7 +135,8 @@ static int64_t walk_tiles(const void *arguments, int64_t begin, int64_t end) {
         for (int i = 0; i < w->n; i++) data[i] = w->data[i];
         for (int k = 0; k < w->ndim; k++) {
             const int d = k == 0 ? w->ndim - 2 : k == 1 ? w->ndim - 1 : w->ndim - 1 - k;
-            const int64_t side = k < 2 ? w->tile[k] : 1, sides = (w->shape[d] + side - 1) / side, at = rest % sides * side;
+            const int64_t side = k < 2 ? w->tile[k] : 1, sides = (w->shape[d] + side - 1) / side;
+            const int64_t at = rest % sides * side;
             rest /= sides;
             if (k < 2) extent[k] = w->shape[d] - at < side ? w->shape[d] - at : side;
             for (int i = 0; i < w->n; i++) data[i] += at * w->step[d][i] * w->size[i];
