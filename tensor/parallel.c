@@ -264,11 +264,12 @@ static void wake_in_time(int64_t start) {
     wake_workers();
 }
 
-/* A worker was late. Let the others who want the cores have them for a while, longer each time it happens again. */
+/* A worker was late. Let the others who want the cores have them for a while, longer each time it happens again, and
+ * shorter the more workers there are: one of many is late often, and the rest is dear. */
 static void rest(int64_t time) {
     bool again = time - pool.rest_until < 16 * pool.rest;
     pool.rest = !again ? SHORTEST_REST : 2 * pool.rest < LONGEST_REST ? 2 * pool.rest : LONGEST_REST;
-    pool.rest_until = time + pool.rest;
+    pool.rest_until = time + pool.rest / pool.count;
 }
 
 static void sleep_until_left(void) {
@@ -314,7 +315,7 @@ static void run_shared(Job *job, int64_t start) {
     await_workers(start, pieces);
     if (UNLIKELY(atomic_load_explicit(&pool.crowded, memory_order_relaxed))) {
         atomic_store(&pool.crowded, false);
-        pool.rest_until = now() + CROWDED_REST;
+        pool.rest_until = now() + CROWDED_REST / pool.count;
     }
 }
 
