@@ -151,7 +151,7 @@ static void share_out(Job *job, int64_t pieces, int threads) {
 /* Whether the job changes while a worker may spin: not where it would keep the launching thread from running. */
 static bool spin_for_job(uint64_t seen) {
     for (int64_t until = now() + IDLE_SPIN; now() < until;) {
-        for (int i = 0; i < 16; i++) {
+        for (int i = 0; i < 64; i++) {
             if (atomic_load_explicit(&pool.serial, memory_order_acquire) != seen) return true;
             pause_briefly();
         }
