@@ -1,13 +1,15 @@
 /* Size classes: multiples of 64 bytes up to 512, then four to a doubling. Blocks up to 64 KiB are cached by the
  * thread that frees them, larger ones in one shared place. */
+#define _GNU_SOURCE
 #include "internal/memory.h"
 #include "internal/function.h"
 #include "runtime.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALL_CLASSES = 192 };
+enum { ALL_CLASSES = 192, HUGE_PAGE = 1 << 21 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards large[] and what ended threads leave */
 static Block *large[ALL_CLASSES];
@@ -76,11 +78,22 @@ static Block *take_large(int class) {
     return block;
 }
 
+/* A fresh page costs as much as computing its numbers does, unless it is a huge one. */
+static void *fresh_block(size_t rounded) {
+    if (rounded < 2 * HUGE_PAGE) return aligned_alloc(ALIGNMENT, rounded);
+    void *block = NULL;
+    if (posix_memalign(&block, HUGE_PAGE, rounded) != 0) return NULL;
+#ifdef MADV_HUGEPAGE
+    madvise(block, rounded, MADV_HUGEPAGE);
+#endif
+    return block;
+}
+
 static void *ask_system(size_t rounded) {
-    void *block = aligned_alloc(ALIGNMENT, rounded);
+    void *block = fresh_block(rounded);
     if (!block) {
         ct_memory_trim();
-        block = aligned_alloc(ALIGNMENT, rounded);
+        block = fresh_block(rounded);
     }
     if (!block) return NULL;
     atomic_fetch_add_explicit(&system_allocs, 1, memory_order_relaxed);

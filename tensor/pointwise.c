@@ -1,82 +1,9 @@
-/* Elementwise functions: broadcasting, promotion, and one walker that goes over any strides and hands innermost rows
- * to a kernel. */
+/* Elementwise functions: broadcasting, promotion, and the way by which operands that lie alike avoid the walker. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
+#include "internal/walk.h"
 #include <math.h>
 #include <string.h>
-
-enum { GRAIN = 1 << 15 };
-
-/* One walk: the shape, merged as far as all operands allow, and each operand's start and steps (in elements). */
-typedef struct {
-    RowKernel *row;
-    int ndim, n;
-    int64_t shape[CT_MAX_DIMS];
-    char *data[MAX_OPERANDS];
-    int64_t size[MAX_OPERANDS]; /* bytes of an element */
-    int64_t step[CT_MAX_DIMS][MAX_OPERANDS];
-    double p[ROW_PARAMETERS];
-} Walk;
-
-static int64_t walk(const void *arguments, int64_t begin, int64_t end) {
-    const Walk *w = arguments;
-    const int last = w->ndim - 1;
-    const int64_t row = w->shape[last];
-    int64_t index[CT_MAX_DIMS], rest = begin;
-    char *data[MAX_OPERANDS] = {NULL};
-    for (int i = 0; i < w->n; i++) data[i] = w->data[i];
-    for (int d = last; d >= 0; d--) {
-        index[d] = rest % w->shape[d];
-        rest /= w->shape[d];
-        for (int i = 0; i < w->n; i++) data[i] += index[d] * w->step[d][i] * w->size[i];
-    }
-    while (begin < end) {
-        int64_t length = row - index[last];
-        if (length > end - begin) length = end - begin;
-        w->row(data, w->step[last], length, w->p);
-        begin += length;
-        if (begin >= end) break;
-        for (int i = 0; i < w->n; i++) data[i] -= index[last] * w->step[last][i] * w->size[i];
-        index[last] = 0;
-        for (int d = last - 1; d >= 0; d--) {
-            if (++index[d] < w->shape[d]) {
-                for (int i = 0; i < w->n; i++) data[i] += w->step[d][i] * w->size[i];
-                break;
-            }
-            for (int i = 0; i < w->n; i++) data[i] -= (w->shape[d] - 1) * w->step[d][i] * w->size[i];
-            index[d] = 0;
-        }
-    }
-    return -1;
-}
-
-static bool merges(const Walk *w, int outer, int inner) {
-    for (int i = 0; i < w->n; i++)
-        if (w->step[outer][i] != w->step[inner][i] * w->shape[inner]) return false;
-    return true;
-}
-
-/* Drops dims of size 1 and joins neighbours that every operand walks as one. */
-static void merge_dims(Walk *w) {
-    int kept = 0;
-    for (int d = 0; d < w->ndim; d++) {
-        if (w->shape[d] == 1) continue;
-        w->shape[kept] = w->shape[d];
-        memmove(w->step[kept], w->step[d], sizeof w->step[d]);
-        if (kept > 0 && merges(w, kept - 1, kept)) {
-            w->shape[kept - 1] *= w->shape[kept];
-            memmove(w->step[kept - 1], w->step[kept], sizeof w->step[kept]);
-        } else {
-            kept++;
-        }
-    }
-    if (kept == 0) {
-        w->shape[0] = 1;
-        for (int i = 0; i < w->n; i++) w->step[0][i] = 1;
-        kept = 1;
-    }
-    w->ndim = kept;
-}
 
 /* Operands that lie alike, or are one number: one row, cut at GRAIN. */
 typedef struct {
@@ -84,18 +11,24 @@ typedef struct {
     int n;
     char *data[MAX_OPERANDS];
     int64_t size[MAX_OPERANDS], step[MAX_OPERANDS];
+    bool streamed;
     double p[ROW_PARAMETERS];
 } Flat;
 
 static int64_t run_flat(const void *arguments, int64_t begin, int64_t end) {
     const Flat *f = arguments;
-    if (LIKELY(begin == 0)) {
+    if (LIKELY(begin == 0 && !f->streamed)) {
         f->row(f->data, f->step, end, f->p);
         return -1;
     }
     char *data[MAX_OPERANDS] = {NULL};
     for (int i = 0; i < f->n; i++) data[i] = f->data[i] + begin * f->step[i] * f->size[i];
-    f->row(data, f->step, end - begin, f->p);
+    if (!f->streamed) {
+        f->row(data, f->step, end - begin, f->p);
+        return -1;
+    }
+    tensor_stream_row(f->row, data, f->step, f->size, f->n, end - begin, f->p);
+    tensor_kernels->end_stream();
     return -1;
 }
 
@@ -107,7 +40,7 @@ static bool lie_alike(ct_tensor *const *x, int n) {
     return true;
 }
 
-static void launch_flat(RowKernel *row, ct_tensor *const *x, int n, const double *p, int parameters) {
+static void launch_flat(RowKernel *row, ct_tensor *const *x, int n, const double *p, int parameters, Purity purity) {
     Flat f; /* what is not used stays unset: clearing it would take longer than a small row */
     f.row = row;
     f.n = n;
@@ -117,32 +50,15 @@ static void launch_flat(RowKernel *row, ct_tensor *const *x, int n, const double
         f.step[i] = i == 0 || x[i]->numel > 1;
     }
     for (int i = 0; i < parameters; i++) f.p[i] = p[i];
+    f.streamed = tensor_is_streamed(x[0]->numel * f.size[0], purity);
     tensor_launch(run_flat, &f, sizeof f, x[0]->numel, GRAIN);
 }
 
-static void launch_walk(RowKernel *row, ct_tensor *const *x, int n, const double *p, int parameters) {
-    Walk w;
-    w.row = row;
-    w.n = n;
-    w.ndim = x[0]->ndim;
-    memcpy(w.shape, x[0]->shape, sizeof w.shape);
-    for (int i = 0; i < parameters; i++) w.p[i] = p[i];
-    for (int i = 0; i < n; i++) {
-        int64_t strides[CT_MAX_DIMS];
-        w.data[i] = x[i]->data;
-        w.size[i] = tensor_dtype_size((ct_dtype)x[i]->dtype);
-        tensor_broadcast_strides(x[i], x[0]->shape, x[0]->ndim, strides);
-        for (int d = 0; d < w.ndim; d++) w.step[d][i] = strides[d];
-    }
-    merge_dims(&w);
-    tensor_launch(walk, &w, sizeof w, x[0]->numel, GRAIN);
-}
-
 /* Runs a row kernel over x[0]'s shape, to which the others broadcast. */
-static void run_rows(RowKernel *row, ct_tensor *const *x, int n, const double *p, int parameters) {
+static void run_rows(RowKernel *row, ct_tensor *const *x, int n, const double *p, int parameters, Purity purity) {
     if (x[0]->numel == 0) return;
-    if (lie_alike(x, n)) launch_flat(row, x, n, p, parameters);
-    else launch_walk(row, x, n, p, parameters);
+    if (lie_alike(x, n)) launch_flat(row, x, n, p, parameters, purity);
+    else tensor_walk(row, x, n, p, parameters, purity);
 }
 
 static int compute_type(ct_dtype dtype) {
@@ -185,7 +101,7 @@ static ct_tensor *elementwise(const Rows *rows, ct_tensor *const *x, int n, int 
     if (LIKELY(like != NULL)) {
         for (int i = 0; i < n; i++) operands[i + 1] = x[i];
         operands[0] = tensor_new(result, like->shape, like->ndim);
-        if (operands[0]) launch_flat(rows->of[type], operands, n + 1, p, parameters);
+        if (operands[0]) launch_flat(rows->of[type], operands, n + 1, p, parameters, PURE);
         return operands[0];
     }
     CT_SCOPED;
@@ -197,7 +113,7 @@ static ct_tensor *elementwise(const Rows *rows, ct_tensor *const *x, int n, int 
     }
     ct_tensor *y = operands[0] = tensor_new(result, shape.sizes, shape.ndim);
     if (!y) return NULL;
-    run_rows(rows->of[type], operands, n + 1, p, parameters);
+    run_rows(rows->of[type], operands, n + 1, p, parameters, PURE);
     return ct_scope_keep(stored < 0 ? tensor_as(y, dtype) : y);
 }
 
@@ -264,7 +180,7 @@ ct_tensor *tensor_scalar_with(Binary *function, double value, ct_tensor *x) {
 }
 
 void tensor_rows_in_place(RowKernel *row, ct_tensor *const *x, int n, const double *p) {
-    run_rows(row, x, n, p, ROW_PARAMETERS);
+    run_rows(row, x, n, p, ROW_PARAMETERS, IN_PLACE);
 }
 
 /* ---- copies ---- */
@@ -274,7 +190,8 @@ ct_status tensor_copy_into(ct_tensor *dst, ct_tensor *src) {
     if (!tensor_broadcast(dst->shape, dst->ndim, src->shape, src->ndim, &shape)) return ct_error();
     if (shape.ndim != dst->ndim || memcmp(shape.sizes, dst->shape, (size_t)dst->ndim * sizeof(int64_t)) != 0)
         return tensor_error(CT_ERR_SHAPE, "shape %s does not broadcast to %s", tensor_shape_of(src), tensor_shape_of(dst));
-    run_rows(tensor_kernels->convert[dst->dtype][src->dtype], (ct_tensor *[]){dst, src}, 2, NULL, 0);
+    const bool same_bytes = dst->dtype == src->dtype && dst->dtype != CT_BOOL; /* any byte but 0 is true */
+    run_rows(tensor_kernels->convert[dst->dtype][src->dtype], (ct_tensor *[]){dst, src}, 2, NULL, 0, same_bytes ? COPY : PURE);
     return CT_OK;
 }
 
@@ -307,7 +224,7 @@ void tensor_fill(ct_tensor *x, double value) {
     tensor_kernels->convert[x->dtype][CT_F64](data, (int64_t[]){1, 1}, 1, NULL);
     if (x->numel == 1) return;
     ct_tensor scalar = {.dtype = x->dtype, .numel = 1, .data = number};
-    run_rows(tensor_kernels->convert[x->dtype][x->dtype], (ct_tensor *[]){x, &scalar}, 2, NULL, 0);
+    run_rows(tensor_kernels->convert[x->dtype][x->dtype], (ct_tensor *[]){x, &scalar}, 2, NULL, 0, PURE);
 }
 
 ct_tensor *tensor_full(ct_dtype dtype, const int64_t *shape, int ndim, double value) {

@@ -43,6 +43,7 @@ static ct_generator *current(void) {
 }
 
 static Stream reserve(int64_t counters) {
+    tensor_thread();
     lock_generators();
     ct_generator *generator = current();
     Stream stream = {generator->seed, generator->offset};
@@ -52,6 +53,7 @@ static Stream reserve(int64_t counters) {
 }
 
 void ct_manual_seed(uint64_t seed) {
+    tensor_thread(); /* takes a lock of its own when it starts: not inside this one */
     lock_generators();
     *current() = (ct_generator){seed, 0};
     unlock_generators();

@@ -20,6 +20,8 @@ static Suite *(*const suites[])(void) = {
     badinput_suite,
     golden_suite,
     memory_suite,
+    pool_suite,
+    walk_suite,
 };
 
 int main(void) {

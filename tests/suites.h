@@ -17,5 +17,7 @@ Suite *optim_suite(void);
 Suite *badinput_suite(void);
 Suite *golden_suite(void);
 Suite *memory_suite(void);
+Suite *pool_suite(void);
+Suite *walk_suite(void);
 
 #endif

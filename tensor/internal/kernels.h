@@ -10,6 +10,11 @@ enum { MAX_OPERANDS = 6, ROW_PARAMETERS = 8 };
  * elements; p are the kernel's parameters. */
 typedef void RowKernel(char *const *data, const int64_t *step, int64_t n, const double *p);
 
+/* to[c][r] = from[r][c] for a matrix whose rows' elements are neighbours; to_row and from_row count elements. Past the
+ * caches only where `to` and to_row allow lines of 64 bytes; end_stream() then ends it. */
+typedef void TransposeKernel(char *to, int64_t to_row, const char *from, int64_t from_row, int64_t rows, int64_t columns,
+                             bool past_caches);
+
 /* The types that compute; every other dtype converts to one of them. */
 enum { COMPUTE_F32, COMPUTE_F64, COMPUTE_I64, COMPUTE_TYPES };
 
@@ -65,6 +70,10 @@ typedef struct {
 #include "../kernels/list.h"
     Rows where;
     RowKernel *convert[8][8]; /* [to][from] */
+    TransposeKernel *transpose[4]; /* of elements of 1, 2, 4, 8 bytes */
+    /* Copies past the caches; other threads are to see it after the end. */
+    void (*stream)(char *to, const char *from, int64_t bytes);
+    void (*end_stream)(void);
     Reducer sum, prod, max, min, any, all, norm_p, norm_zero, norm_max, norm_min, sum_squares;
     MatrixKernels matmul[COMPUTE_TYPES];
     Rows sgd, adam, adam_amsgrad;

@@ -59,6 +59,45 @@
 #endif
 #define VECTORS 2
 
+#include "stream.h"
+
+/* The places of numbers first, first + 1, … of two vectors, in turn from each. */
+#define PAIRS_2(first) first, (first) + LANES
+#define PAIRS_4(first) PAIRS_2(first), PAIRS_2((first) + 1)
+#define PAIRS_8(first) PAIRS_4(first), PAIRS_4((first) + 2)
+#define PAIRS_16(first) PAIRS_8(first), PAIRS_8((first) + 4)
+#define T uint8_t
+#define S(name) name##_1
+#define LANES 16
+#include "transpose.h"
+#undef T
+#undef S
+#undef LANES
+
+#define T uint16_t
+#define S(name) name##_2
+#define LANES 8
+#include "transpose.h"
+#undef T
+#undef S
+#undef LANES
+
+#define T uint32_t
+#define S(name) name##_4
+#define LANES (VECTOR_BYTES / 4)
+#include "transpose.h"
+#undef T
+#undef S
+#undef LANES
+
+#define T uint64_t
+#define S(name) name##_8
+#define LANES (VECTOR_BYTES / 8)
+#include "transpose.h"
+#undef T
+#undef S
+#undef LANES
+
 #define T int64_t
 #define S(name) name##_i64
 #include "matmul.h"
@@ -92,6 +131,9 @@ const Kernels KERNELS = {
 #include "list.h"
     .where = {{where_row_f32, where_row_f64, where_row_i64}},
     .convert = CONVERT_TABLE,
+    .transpose = {transpose_1, transpose_2, transpose_4, transpose_8},
+    .stream = stream,
+    .end_stream = end_stores_past_caches,
     .sum = {0, 0, {sum_f32, sum_f64, sum_i64}, {sum_columns_f32, sum_columns_f64}},
     .prod = {1, 1, {prod_f32, prod_f64, prod_i64}, {NULL}},
     .max = {-INFINITY, INT64_MIN, {max_f32, max_f64, max_i64}, {NULL}},
