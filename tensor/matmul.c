@@ -4,8 +4,19 @@
 #include "internal/plain.h"
 #include "scope.h"
 #include <string.h>
+#include <stdlib.h>
 
-enum { GRAIN = 1 << 16, SMALL = 1 << 13 /* multiplications that packing does not pay for */ };
+/* Multiplications: what is worth a piece of its own, and what packing does not pay for. */
+enum { GRAIN = 1 << 17, UNPACKED = 200 * 200 * 200 };
+enum { ROW_BLOCK = 14 /* strips of a, packed, that stay in the second cache */, BLOCKS = 8 /* to keep threads equally busy */ };
+
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t rounded_up(int64_t n, int64_t unit) {
+    return (n + unit - 1) / unit;
+}
 
 typedef struct {
     MatrixKernel *kernel;
@@ -18,38 +29,60 @@ static int64_t run_part(const void *arguments, int64_t begin, int64_t end) {
     return -1;
 }
 
-/* Cuts [0, range) by how many multiplications one unit of it takes. */
-static void launch_part(MatrixKernel *kernel, const MatrixProduct *product, int64_t range, int64_t unit) {
+static int64_t grain(const MatrixProduct *product, int64_t units) {
+    int64_t work = product->rows * product->columns * product->depth;
+    return work ? smaller((int64_t)((double)units * GRAIN / (double)work), units) : units;
+}
+
+/* Cuts c into blocks of whole tiles: by columns, and by rows where the blocks would be too few. */
+static void cut(MatrixProduct *product, const MatrixKernels *kernels) {
+    const int64_t panels = rounded_up(product->columns, kernels->panel_columns);
+    const int64_t pieces = 1 + product->rows * product->columns * product->depth / GRAIN;
+    const int64_t wanted = smaller(pieces, BLOCKS);
+    product->strips = rounded_up(product->rows, kernels->strip_rows);
+    product->column_blocks = smaller(panels, pieces);
+    product->row_blocks = 1;
+    if (product->column_blocks < wanted) product->row_blocks = smaller(product->strips, wanted / product->column_blocks);
+}
+
+static void launch_part(MatrixKernel *kernel, const MatrixProduct *product, int64_t units) {
     Part part = {kernel, *product};
-    tensor_launch(run_part, &part, sizeof part, range, GRAIN / (unit ? unit : 1));
+    tensor_launch(run_part, &part, sizeof part, units, 1);
 }
 
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-/* One product, block by block of b: packed, then multiplied by all strips of a. */
-static void multiply_blocks(const MatrixKernels *kernels, const MatrixProduct *whole, int64_t size) {
-    for (int64_t column = 0; column < whole->columns; column += MATRIX_COLUMNS)
-        for (int64_t k = 0; k < whole->depth; k += MATRIX_DEPTH) {
-            MatrixProduct block = *whole;
-            block.a += k * whole->a_column * size;
-            block.b += (k * whole->b_row + column * whole->b_column) * size;
-            block.c += column * size;
-            block.depth = smaller(whole->depth - k, MATRIX_DEPTH);
-            block.columns = smaller(whole->columns - column, MATRIX_COLUMNS);
-            block.bias = whole->bias && k == 0 ? whole->bias + column * size : NULL;
-            block.add = k > 0 || block.bias;
-            int64_t panels = (block.columns + kernels->panel_columns - 1) / kernels->panel_columns;
-            int64_t strips = (block.rows + kernels->strip_rows - 1) / kernels->strip_rows;
-            launch_part(kernels->pack, &block, panels, 4 * block.depth * kernels->panel_columns);
-            launch_part(kernels->multiply, &block, strips, kernels->strip_rows * block.depth * block.columns);
-        }
+/* One product in blocks whose packed operands fit the buffer. */
+static void multiply_packed(const MatrixKernels *kernels, const MatrixProduct *whole, bool few, char *buffer, int64_t size) {
+    int64_t column_step = few ? whole->columns : MATRIX_COLUMNS, row_step = few ? MATRIX_ROWS : whole->rows;
+    for (int64_t column = 0; column < whole->columns; column += column_step)
+        for (int64_t row = 0; row < whole->rows; row += row_step)
+            for (int64_t k = 0; k < whole->depth; k += MATRIX_DEPTH) {
+                MatrixProduct block = *whole;
+                block.a += (row * whole->a_row + k * whole->a_column) * size;
+                block.b += (k * whole->b_row + column * whole->b_column) * size;
+                block.c += (row * whole->c_row + column) * size;
+                block.rows = smaller(whole->rows - row, row_step);
+                block.columns = smaller(whole->columns - column, column_step);
+                block.depth = smaller(whole->depth - k, MATRIX_DEPTH);
+                if (block.bias) block.bias += column * size;
+                block.add = k > 0;
+                cut(&block, kernels);
+                if (few) {
+                    block.packed_a = buffer;
+                    launch_part(kernels->pack_strips, &block, block.strips);
+                    launch_part(kernels->by_panels, &block, block.row_blocks * block.column_blocks);
+                } else {
+                    block.packed_b = buffer;
+                    block.strips = smaller(rounded_up(block.strips, 4) * 4, block.rows);
+                    launch_part(kernels->pack_panels, &block, rounded_up(block.columns, kernels->panel_columns));
+                    launch_part(kernels->by_strips, &block, block.strips);
+                }
+            }
 }
 
 /* All products of a batch, whose operands lie strides (in bytes) apart. */
 typedef struct {
-    const MatrixKernels *kernels;
+    MatrixKernel *kernel;
+    int64_t units; /* of a product's range */
     MatrixProduct first;
     int ndim;
     int64_t shape[CT_MAX_DIMS], a_strides[CT_MAX_DIMS], b_strides[CT_MAX_DIMS], c_bytes;
@@ -66,37 +99,43 @@ static MatrixProduct product_at(const Batch *batch, int64_t i) {
     return product;
 }
 
-/* Small products are cut over all rows of the batch. */
-static int64_t multiply_rows(const void *arguments, int64_t begin, int64_t end) {
+/* Products in place are cut over the units of the whole batch. */
+static int64_t multiply_in_place(const void *arguments, int64_t begin, int64_t end) {
     const Batch *batch = arguments;
-    const int64_t rows = batch->first.rows;
     while (begin < end) {
-        int64_t row = begin % rows, stop = smaller(row + (end - begin), rows);
-        MatrixProduct product = product_at(batch, begin / rows);
-        batch->kernels->rows(&product, row, stop);
-        begin += stop - row;
+        int64_t unit = begin % batch->units, stop = smaller(unit + (end - begin), batch->units);
+        MatrixProduct product = product_at(batch, begin / batch->units);
+        batch->kernel(&product, unit, stop);
+        begin += stop - unit;
     }
     return -1;
 }
 
-static bool multiply(const Batch *batch, int64_t batches, int64_t size) {
-    const MatrixProduct *first = &batch->first;
-    int64_t row_work = first->columns * (first->depth ? first->depth : 1);
-    if (!batch->kernels->pack || first->depth == 0 || first->rows * row_work <= SMALL) {
-        tensor_launch(multiply_rows, batch, sizeof *batch, batches * first->rows, GRAIN / row_work);
+static bool multiply(Batch *batch, const MatrixKernels *kernels, int64_t batches, int64_t size) {
+    MatrixProduct *first = &batch->first;
+    if (!kernels->by_panels || first->depth == 0) {
+        batch->kernel = kernels->rows;
+        batch->units = first->rows;
+        tensor_launch(multiply_in_place, batch, sizeof *batch, batches * batch->units, grain(first, batch->units));
         return true;
     }
-    int64_t panel = batch->kernels->panel_columns;
-    int64_t columns = (smaller(first->columns, MATRIX_COLUMNS) + panel - 1) / panel * panel;
-    size_t bytes = (size_t)(smaller(first->depth, MATRIX_DEPTH) * columns * size);
-    char *panels = tensor_alloc(bytes);
-    if (!panels) return false;
+    if (first->rows * first->columns * first->depth <= UNPACKED) {
+        cut(first, kernels);
+        batch->kernel = kernels->by_panels;
+        batch->units = first->row_blocks * first->column_blocks;
+        tensor_launch(multiply_in_place, batch, sizeof *batch, batches * batch->units, grain(first, batch->units));
+        return true;
+    }
+    const bool few = first->rows <= ROW_BLOCK * kernels->strip_rows;
+    int64_t across = few ? first->rows : rounded_up(smaller(first->columns, MATRIX_COLUMNS), kernels->panel_columns) * kernels->panel_columns;
+    size_t bytes = (size_t)(across * smaller(first->depth, MATRIX_DEPTH) * size);
+    char *buffer = tensor_alloc(bytes);
+    if (!buffer) return false;
     for (int64_t i = 0; i < batches; i++) {
         MatrixProduct product = product_at(batch, i);
-        product.panels = panels;
-        multiply_blocks(batch->kernels, &product, size);
+        multiply_packed(kernels, &product, few, buffer, size);
     }
-    tensor_free(panels, bytes);
+    tensor_free(buffer, bytes);
     return true;
 }
 
@@ -143,7 +182,7 @@ static ct_tensor *batched(ct_tensor *a, ct_tensor *b, const ct_tensor *bias) {
 
     int type = a->dtype == CT_F64 ? COMPUTE_F64 : a->dtype == CT_F32 ? COMPUTE_F32 : COMPUTE_I64;
     int64_t size = tensor_dtype_size((ct_dtype)a->dtype), strides[CT_MAX_DIMS];
-    Batch batch = {.kernels = &tensor_kernels->matmul[type], .ndim = batch_dims, .c_bytes = n * m * size,
+    Batch batch = {.ndim = batch_dims, .c_bytes = n * m * size,
                    .first = {.a = a->data, .b = b->data, .bias = bias ? bias->data : NULL, .c = c->data, .rows = n, .columns = m, .depth = k,
                              .a_row = a->strides[a->ndim - 2], .a_column = a->strides[a->ndim - 1],
                              .b_row = b->strides[b->ndim - 2], .b_column = b->strides[b->ndim - 1], .c_row = m}};
@@ -154,7 +193,7 @@ static ct_tensor *batched(ct_tensor *a, ct_tensor *b, const ct_tensor *bias) {
         tensor_broadcast_strides(&outer, shape.sizes, batch_dims, strides);
         for (int d = 0; d < batch_dims; d++) (side ? batch.b_strides : batch.a_strides)[d] = strides[d] * size;
     }
-    return multiply(&batch, batches, size) ? ct_scope_keep(c) : NULL;
+    return multiply(&batch, &tensor_kernels->matmul[type], batches, size) ? ct_scope_keep(c) : NULL;
 }
 
 /* Another shape for a new row-major tensor. */

@@ -39,18 +39,23 @@ typedef struct {
     const char *a, *b;
     const char *bias; /* a row that is added to every row of c; NULL: none */
     char *c;
-    char *panels; /* b, packed: room for depth × (columns rounded up to whole panels) */
+    char *packed_a; /* rows × depth, strip by strip; NULL: not packed beforehand */
+    char *packed_b; /* depth × (columns rounded up to whole panels), panel by panel; NULL: not packed beforehand */
     int64_t rows, columns, depth;
     int64_t a_row, a_column, b_row, b_column, c_row;
-    bool add; /* to what c holds */
+    int64_t strips;                    /* of at most strip_rows rows each, over which the rows are spread evenly */
+    int64_t row_blocks, column_blocks; /* of whole strips and panels, that c is cut into */
+    bool add;                          /* to what c holds */
 } MatrixProduct;
 typedef void MatrixKernel(const MatrixProduct *product, int64_t begin, int64_t end);
 
-enum { MATRIX_DEPTH = 384, MATRIX_COLUMNS = 1024 }; /* the largest block of b that is packed at once */
+enum { MATRIX_ROWS = 2048, MATRIX_COLUMNS = 2048, MATRIX_DEPTH = 384 }; /* the largest blocks that are packed at once */
 
 typedef struct {
     MatrixKernel *rows;                   /* plain loops over rows of c */
-    MatrixKernel *pack, *multiply;        /* panels of b; strips of a times all panels. NULL: plain loops only */
+    MatrixKernel *pack_strips, *pack_panels; /* of a; of b */
+    MatrixKernel *by_panels;              /* blocks of c. NULL: plain loops only */
+    MatrixKernel *by_strips;              /* strips of c; b is packed */
     int64_t strip_rows, panel_columns;
 } MatrixKernels;
 
