@@ -7,11 +7,15 @@
 #include <stdlib.h>
 
 /* Multiplications: what is worth a piece of its own, and what packing does not pay for. */
-enum { GRAIN = 1 << 17, UNPACKED = 200 * 200 * 200 };
+enum { GRAIN = 1 << 17, VECTOR_GRAIN = 512, UNPACKED = 200 * 200 * 200 };
 enum { ROW_BLOCK = 14 /* strips of a, packed, that stay in the second cache */, BLOCKS = 8 /* to keep threads equally busy */ };
 
 static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
+}
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
 }
 
 static int64_t rounded_up(int64_t n, int64_t unit) {
@@ -31,7 +35,7 @@ static int64_t run_part(const void *arguments, int64_t begin, int64_t end) {
 
 static int64_t grain(const MatrixProduct *product, int64_t units) {
     int64_t work = product->rows * product->columns * product->depth;
-    return work ? smaller((int64_t)((double)units * GRAIN / (double)work), units) : units;
+    return larger(1, work ? units * GRAIN / work : INT64_MAX);
 }
 
 /* Cuts c into blocks of whole tiles: by columns, and by rows where the blocks would be too few. */
@@ -117,6 +121,12 @@ static bool multiply(Batch *batch, const MatrixKernels *kernels, int64_t batches
         batch->kernel = kernels->rows;
         batch->units = first->rows;
         tensor_launch(multiply_in_place, batch, sizeof *batch, batches * batch->units, grain(first, batch->units));
+        return true;
+    }
+    if (first->rows == 1 || first->columns == 1) {
+        batch->kernel = kernels->vector;
+        batch->units = first->rows * first->columns;
+        tensor_launch(multiply_in_place, batch, sizeof *batch, batches * batch->units, larger(VECTOR_GRAIN, grain(first, batch->units)));
         return true;
     }
     if (first->rows * first->columns * first->depth <= UNPACKED) {

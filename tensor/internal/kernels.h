@@ -56,6 +56,7 @@ typedef struct {
     MatrixKernel *pack_strips, *pack_panels; /* of a; of b */
     MatrixKernel *by_panels;              /* blocks of c. NULL: plain loops only */
     MatrixKernel *by_strips;              /* strips of c; b is packed */
+    MatrixKernel *vector;                 /* numbers of c, which is one row or one column */
     int64_t strip_rows, panel_columns;
 } MatrixKernels;
 

@@ -28,6 +28,7 @@ enum { S(tile_columns) = VECTORS * LANES };
 #define COLUMNS S(tile_columns)
 #include "tile.h"
 #include "pack.h"
+#include "matvec.h"
 
 /* One panel of b times strips [begin, end) of a, over all of the depth: for few rows. */
 static void S(multiply_panel)(const MatrixProduct *m, int64_t begin, int64_t end, int64_t first, int64_t k,
