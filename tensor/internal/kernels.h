@@ -2,7 +2,7 @@
 #ifndef COTANGENT_TENSOR_INTERNAL_KERNELS_H
 #define COTANGENT_TENSOR_INTERNAL_KERNELS_H
 
-#include "../api.h"
+#include "parallel.h"
 
 enum { MAX_OPERANDS = 6, ROW_PARAMETERS = 8 };
 
@@ -47,16 +47,21 @@ typedef struct {
     int64_t row_blocks, column_blocks; /* of whole strips and panels, that c is cut into */
     bool add;                          /* to what c holds */
 } MatrixProduct;
-typedef void MatrixKernel(const MatrixProduct *product, int64_t begin, int64_t end);
 
-enum { MATRIX_ROWS = 2048, MATRIX_COLUMNS = 2048, MATRIX_DEPTH = 384 }; /* the largest blocks that are packed at once */
+enum {
+    MATRIX_DEPTH = 384,     /* the largest part of the depth that a tile adds up at once */
+    MATRIX_COLUMNS = 2048,  /* of b that are packed at once */
+    MATRIX_CLOSE = 32 << 10 /* bytes that stay in the first cache */
+};
 
+/* Kernels over a MatrixProduct. */
 typedef struct {
-    MatrixKernel *rows;                   /* plain loops over rows of c */
-    MatrixKernel *pack_strips, *pack_panels; /* of a; of b */
-    MatrixKernel *by_panels;              /* blocks of c. NULL: plain loops only */
-    MatrixKernel *by_strips;              /* strips of c; b is packed */
-    MatrixKernel *vector;                 /* numbers of c, which is one row or one column */
+    Kernel *rows;        /* plain loops over rows of c; those below may be NULL */
+    Kernel *pack_strips; /* of a */
+    Kernel *pack_panels; /* of b */
+    Kernel *by_panels;   /* over blocks of c */
+    Kernel *by_strips;   /* over strips of c; b is packed */
+    Kernel *vector;      /* over numbers of c, which is one row or one column */
     int64_t strip_rows, panel_columns;
 } MatrixKernels;
 

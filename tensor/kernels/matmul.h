@@ -4,7 +4,8 @@
  * VECTORS (to a row of the tile). */
 
 /* c[begin … end) = a·b + bias, row by row: each row of c is a sum of b's rows. */
-static void S(matmul_rows)(const MatrixProduct *m, int64_t begin, int64_t end) {
+static int64_t S(matmul_rows)(const void *arguments, int64_t begin, int64_t end) {
+    const MatrixProduct *m = arguments;
     const T *b = (const T *)m->b;
     for (int64_t i = begin; i < end; i++) {
         T *restrict c = (T *)m->c + i * m->c_row;
@@ -20,6 +21,7 @@ static void S(matmul_rows)(const MatrixProduct *m, int64_t begin, int64_t end) {
                 for (int64_t j = 0; j < m->columns; j++) c[j] += x * row[j * m->b_column];
         }
     }
+    return -1;
 }
 
 #ifdef LANES
@@ -41,14 +43,14 @@ static void S(multiply_panel)(const MatrixProduct *m, int64_t begin, int64_t end
     if (m->b_column == 1 && columns % LANES == 0) { /* read in place, and kept for the strips that follow */
         tile.b = b;
         tile.b_row = m->b_row;
-        if (end - begin > 1) tile.keep = panel;
+        if (end - begin > 1 && depth * m->b_row * (int64_t)sizeof(T) > MATRIX_CLOSE) tile.keep = panel;
     } else {
         S(pack_panel)(b, m->b_row, m->b_column, columns, depth, panel);
     }
     if (m->bias && !tile.add) memcpy(start, (const T *)m->bias + first, (size_t)columns * sizeof(T));
     for (int64_t s = begin; s < end; s++) {
         const int64_t row = S(strip_row)(m, s), rows = S(strip_row)(m, s + 1) - row;
-        tile.a = m->packed_a ? (const T *)m->packed_a + row * m->depth : (const T *)m->a + row * m->a_row + k * m->a_column;
+        tile.a = m->packed_a ? (const T *)m->packed_a + row * m->depth + k * rows : (const T *)m->a + row * m->a_row + k * m->a_column;
         tile.a_row = m->packed_a ? 1 : m->a_row;
         tile.a_column = m->packed_a ? rows : m->a_column;
         tile.c = (T *)m->c + row * m->c_row + first;
@@ -62,15 +64,18 @@ static void S(multiply_panel)(const MatrixProduct *m, int64_t begin, int64_t end
 }
 
 /* Blocks [begin, end) of c, which is cut into row_blocks × column_blocks of them. */
-static void S(multiply_by_panels)(const MatrixProduct *m, int64_t begin, int64_t end) {
+static int64_t S(multiply_by_panels)(const void *arguments, int64_t begin, int64_t end) {
+    const MatrixProduct *m = arguments;
     const int64_t panels = (m->columns + COLUMNS - 1) / COLUMNS;
+    const int64_t passes = (m->depth + MATRIX_DEPTH - 1) / MATRIX_DEPTH, step = (m->depth + passes - 1) / passes;
     for (int64_t block = begin; block < end; block++) {
         const int64_t i = block / m->column_blocks, j = block % m->column_blocks;
         for (int64_t panel = j * panels / m->column_blocks; panel < (j + 1) * panels / m->column_blocks; panel++)
-            for (int64_t k = 0; k < m->depth; k += MATRIX_DEPTH)
+            for (int64_t k = 0; k < m->depth; k += step)
                 S(multiply_panel)(m, i * m->strips / m->row_blocks, (i + 1) * m->strips / m->row_blocks, panel * COLUMNS, k,
-                                  m->depth - k < MATRIX_DEPTH ? m->depth - k : MATRIX_DEPTH);
+                                  m->depth - k < step ? m->depth - k : step);
     }
+    return -1;
 }
 
 /* Asks for the next strip's numbers in time, a few at each tile. */
@@ -84,7 +89,8 @@ static inline void S(prefetch_strip)(const MatrixProduct *m, int64_t first, int6
 }
 
 /* Strips [begin, end) of a, packed one by one, times all panels of b, which are packed: for many rows. */
-static void S(multiply_by_strips)(const MatrixProduct *m, int64_t begin, int64_t end) {
+static int64_t S(multiply_by_strips)(const void *arguments, int64_t begin, int64_t end) {
+    const MatrixProduct *m = arguments;
     T strip[ROWS * MATRIX_DEPTH] __attribute__((aligned(64))), start[COLUMNS] = {0};
     S(Tile) tile = {.depth = m->depth, .a = strip, .a_row = 1, .b_row = COLUMNS, .c_row = m->c_row, .start = start,
                     .add = m->add};
@@ -102,6 +108,7 @@ static void S(multiply_by_strips)(const MatrixProduct *m, int64_t begin, int64_t
             S(multiply_tile)(&tile, rows, columns);
         }
     }
+    return -1;
 }
 #undef COLUMNS
 #endif

@@ -42,7 +42,8 @@ static void S(add_dots)(const T *restrict x, const T *rows, int64_t row_step, in
 }
 
 /* Numbers [begin, end) of c, which is one row or one column. */
-static void S(multiply_vector)(const MatrixProduct *m, int64_t begin, int64_t end) {
+static int64_t S(multiply_vector)(const void *arguments, int64_t begin, int64_t end) {
+    const MatrixProduct *m = arguments;
     const bool row = m->rows == 1;
     const T *x = (const T *)(row ? m->a : m->b), *matrix = (const T *)(row ? m->b : m->a);
     const int64_t x_step = row ? m->a_column : m->b_row, along = row ? m->b_row : m->a_column;
@@ -61,4 +62,5 @@ static void S(multiply_vector)(const MatrixProduct *m, int64_t begin, int64_t en
             S(add_dots)(part, matrix + k, across, depth, c, n);
         }
     }
+    return -1;
 }

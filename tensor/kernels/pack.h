@@ -1,8 +1,6 @@
 /* Packing of the matrix product's operands for T, so that the tile reads both from end to end: a into strips of at most
  * ROWS rows, b into panels of COLUMNS columns. */
 
-typedef T S(Four) __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));
-
 /* out[k · width + i] = in[i · stride + k] for 4 × 4 numbers. */
 static inline void S(transpose_four)(const T *in, int64_t stride, T *out, int64_t width) {
     S(Four) a = *(const S(Four) *)in, b = *(const S(Four) *)(in + stride);
@@ -33,13 +31,6 @@ static void S(interleave)(const T *in, int64_t stride, int64_t n, int64_t depth,
     }
 }
 
-static inline void S(copy_row)(const T *in, int64_t n, T *out) {
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) *(S(Vector) *)(out + i) = *(const S(Vector) *)(in + i);
-    for (; i + 4 <= n; i += 4) *(S(Four) *)(out + i) = *(const S(Four) *)(in + i);
-    for (; i < n; i++) out[i] = in[i];
-}
-
 /* out[k · width + i] = in[k · step + i · stride] for n ≤ width. */
 static void S(pack)(const T *in, int64_t stride, int64_t step, int64_t n, int64_t depth, T *out, int64_t width) {
     if (step == 1) {
@@ -62,23 +53,29 @@ static void S(pack_strip)(const MatrixProduct *m, int64_t first, int64_t rows, T
     S(pack)((const T *)m->a + first * m->a_row, m->a_row, m->a_column, rows, m->depth, out, rows);
 }
 
-/* depth × COLUMNS numbers of b, row by row, zeros where b has ended. */
+/* depth × COLUMNS numbers of b, row by row; where b has ended, zeros up to a whole vector. */
 static void S(pack_panel)(const T *b, int64_t b_row, int64_t b_column, int64_t columns, int64_t depth, T *out) {
-    if (columns < COLUMNS) memset(out, 0, (size_t)(depth * COLUMNS) * sizeof(T));
+    if (columns % LANES != 0)
+        for (int64_t k = 0; k < depth; k++)
+            *(S(Vector) *)(out + k * COLUMNS + columns / LANES * LANES) = (S(Vector)){0};
     S(pack)(b, b_column, b_row, columns, depth, out, COLUMNS);
 }
 
-static void S(pack_strips)(const MatrixProduct *m, int64_t begin, int64_t end) {
+static int64_t S(pack_strips)(const void *arguments, int64_t begin, int64_t end) {
+    const MatrixProduct *m = arguments;
     for (int64_t s = begin; s < end; s++) {
         const int64_t first = S(strip_row)(m, s);
         S(pack_strip)(m, first, S(strip_row)(m, s + 1) - first, (T *)m->packed_a + first * m->depth);
     }
+    return -1;
 }
 
-static void S(pack_panels)(const MatrixProduct *m, int64_t begin, int64_t end) {
+static int64_t S(pack_panels)(const void *arguments, int64_t begin, int64_t end) {
+    const MatrixProduct *m = arguments;
     for (int64_t p = begin; p < end; p++) {
         const int64_t first = p * COLUMNS, columns = m->columns - first < COLUMNS ? m->columns - first : COLUMNS;
         S(pack_panel)((const T *)m->b + first * m->b_column, m->b_row, m->b_column, columns, m->depth,
                       (T *)m->packed_b + first * m->depth);
     }
+    return -1;
 }

@@ -5,6 +5,8 @@
 
 typedef T S(Vector) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
 
+typedef T S(Four) __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));
+
 typedef struct {
     const T *a, *b;
     T *c;
@@ -72,6 +74,13 @@ static void (*const S(tiles)[ROWS + 1][VECTORS])(const S(Tile) *t) = {
 };
 #undef TILE
 
+static inline void S(copy_row)(const T *in, int64_t n, T *out) {
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) *(S(Vector) *)(out + i) = *(const S(Vector) *)(in + i);
+    for (; i + 4 <= n; i += 4) *(S(Four) *)(out + i) = *(const S(Four) *)(in + i);
+    for (; i < n; i++) out[i] = in[i];
+}
+
 /* A tile at c's right edge, of which only some columns exist: computed apart, and its part copied. */
 static void S(edge_tile)(const S(Tile) *tile, int64_t rows, int64_t columns) {
     T whole[ROWS * COLUMNS];
@@ -83,8 +92,7 @@ static void S(edge_tile)(const S(Tile) *tile, int64_t rows, int64_t columns) {
         const T *from = whole + i * COLUMNS;
         if (tile->add)
             for (int64_t j = 0; j < columns; j++) c[j] += from[j];
-        else
-            for (int64_t j = 0; j < columns; j++) c[j] = from[j];
+        else S(copy_row)(from, columns, c);
     }
 }
 
