@@ -128,7 +128,7 @@ static void multiply_many_rows(const MatrixBatch *batch, MatrixProduct product, 
             block.depth = smaller(product.depth - k, step);
             block.add = k > 0;
             const int64_t panels = parts(block.columns, batch->kernels->panel_columns);
-            tensor_launch(batch->kernels->pack_panels, &block, sizeof block, panels, 1);
+            tensor_launch(batch->kernels->pack_panels, &block, sizeof block, panels, 4);
             tensor_launch(batch->kernels->by_strips, &block, sizeof block, block.strips, 1);
         }
 }

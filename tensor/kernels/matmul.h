@@ -63,28 +63,40 @@ static void S(multiply_panel)(const MatrixProduct *m, int64_t begin, int64_t end
     }
 }
 
+/* Where part i of n begins, if there are that many parts. Most products have one: divisions would be felt. */
+static inline int64_t S(share)(int64_t i, int64_t n, int64_t parts) {
+    return parts == 1 ? i * n : i * n / parts;
+}
+
 /* Blocks [begin, end) of c, which is cut into row_blocks × column_blocks of them. */
 static int64_t S(multiply_by_panels)(const void *arguments, int64_t begin, int64_t end) {
     const MatrixProduct *m = arguments;
-    const int64_t panels = (m->columns + COLUMNS - 1) / COLUMNS;
-    const int64_t passes = (m->depth + MATRIX_DEPTH - 1) / MATRIX_DEPTH, step = (m->depth + passes - 1) / passes;
+    const int64_t panels = (m->columns + COLUMNS - 1) / COLUMNS, passes = (m->depth + MATRIX_DEPTH - 1) / MATRIX_DEPTH;
+    const int64_t step = passes == 1 ? m->depth : (m->depth + passes - 1) / passes;
     for (int64_t block = begin; block < end; block++) {
-        const int64_t i = block / m->column_blocks, j = block % m->column_blocks;
-        for (int64_t panel = j * panels / m->column_blocks; panel < (j + 1) * panels / m->column_blocks; panel++)
+        const int64_t i = S(share)(block, 1, m->column_blocks), j = block - i * m->column_blocks;
+        const int64_t first = S(share)(i, m->strips, m->row_blocks), last = S(share)(i + 1, m->strips, m->row_blocks);
+        const int64_t stop = S(share)(j + 1, panels, m->column_blocks);
+        for (int64_t panel = S(share)(j, panels, m->column_blocks); panel < stop; panel++)
             for (int64_t k = 0; k < m->depth; k += step)
-                S(multiply_panel)(m, i * m->strips / m->row_blocks, (i + 1) * m->strips / m->row_blocks, panel * COLUMNS, k,
-                                  m->depth - k < step ? m->depth - k : step);
+                S(multiply_panel)(m, first, last, panel * COLUMNS, k, m->depth - k < step ? m->depth - k : step);
     }
     return -1;
 }
 
-/* Asks for the next strip's numbers in time, a few at each tile. */
-static inline void S(prefetch_strip)(const MatrixProduct *m, int64_t first, int64_t begin, int64_t end) {
-    const int64_t line = 64 / sizeof(T);
+/* Asks for a share of the numbers of a strip of a, so that they are near when it is packed. */
+static inline void S(prefetch_strip)(const MatrixProduct *m, int64_t first, int64_t rows, int64_t share, int64_t shares) {
+    enum { LINE = 64 / sizeof(T) };
+    const T *a = (const T *)m->a + first * m->a_row;
     if (m->a_column == 1) {
-        const int64_t lines = (m->depth + line - 1) / line;
-        for (int64_t at = begin; at < end; at++)
-            __builtin_prefetch((const T *)m->a + (first + at / lines) * m->a_row + at % lines * line, 0, 2);
+        const int64_t lines = (m->depth + LINE - 1) / LINE;
+        for (int64_t at = share * rows * lines / shares; at < (share + 1) * rows * lines / shares; at++)
+            PREFETCH(a + at / lines * m->a_row + at % lines * LINE);
+    } else {
+        for (int64_t k = share * m->depth / shares; k < (share + 1) * m->depth / shares; k++) {
+            PREFETCH(a + k * m->a_column);
+            PREFETCH(a + k * m->a_column + (rows - 1) * m->a_row);
+        }
     }
 }
 
@@ -94,14 +106,14 @@ static int64_t S(multiply_by_strips)(const void *arguments, int64_t begin, int64
     T strip[ROWS * MATRIX_DEPTH] __attribute__((aligned(64))), start[COLUMNS] = {0};
     S(Tile) tile = {.depth = m->depth, .a = strip, .a_row = 1, .b_row = COLUMNS, .c_row = m->c_row, .start = start,
                     .add = m->add};
-    const int64_t line = 64 / sizeof(T), lines = (m->depth + line - 1) / line, panels = (m->columns + COLUMNS - 1) / COLUMNS;
+    const int64_t panels = (m->columns + COLUMNS - 1) / COLUMNS;
     for (int64_t s = begin; s < end; s++) {
         const int64_t row = S(strip_row)(m, s), next = S(strip_row)(m, s + 1), rows = next - row;
         S(pack_strip)(m, row, rows, strip);
         tile.a_column = rows;
         for (int64_t p = 0; p < panels; p++) {
             const int64_t first = p * COLUMNS, columns = m->columns - first < COLUMNS ? m->columns - first : COLUMNS;
-            if (next < m->rows) S(prefetch_strip)(m, next, p * rows * lines / panels, (p + 1) * rows * lines / panels);
+            if (next < m->rows) S(prefetch_strip)(m, next, rows, p, panels);
             if (m->bias && !tile.add) memcpy(start, (const T *)m->bias + first, (size_t)columns * sizeof(T));
             tile.b = (const T *)m->packed_b + first * m->depth;
             tile.c = (T *)m->c + row * m->c_row + first;

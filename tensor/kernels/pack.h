@@ -21,6 +21,7 @@ static void S(interleave)(const T *in, int64_t stride, int64_t n, int64_t depth,
         int64_t end = depth - first < PIECE ? depth : first + PIECE, whole = first + (end - first) / 4 * 4, i = 0;
         for (; i + 4 <= n; i += 4) {
             const T *rows = in + i * stride;
+            for (int64_t j = 0; j < 4; j++) PREFETCH(rows + j * stride + first + 2 * PIECE);
             for (int64_t k = first; k < whole; k += 4)
                 S(transpose_four)(rows + k, stride, out + k * width + i, width);
             for (int64_t k = whole; k < end; k++)
@@ -44,6 +45,7 @@ static void S(pack)(const T *in, int64_t stride, int64_t step, int64_t n, int64_
 
 /* Where strip s of a begins. */
 static inline int64_t S(strip_row)(const MatrixProduct *m, int64_t s) {
+    if (m->strips == 1) return s * m->rows;
     const int64_t least = m->rows / m->strips, longer = m->rows % m->strips;
     return s * least + (s < longer ? s : longer);
 }
@@ -70,9 +72,19 @@ static int64_t S(pack_strips)(const void *arguments, int64_t begin, int64_t end)
     return -1;
 }
 
+/* Panels are made four at a time: of rows that are far apart, it pays to read long pieces. */
 static int64_t S(pack_panels)(const void *arguments, int64_t begin, int64_t end) {
     const MatrixProduct *m = arguments;
-    for (int64_t p = begin; p < end; p++) {
+    const int64_t whole = m->columns / COLUMNS;
+    int64_t p = begin;
+    for (; m->b_column == 1 && p + 4 <= end && p + 4 <= whole; p += 4) {
+        T *out = (T *)m->packed_b + p * COLUMNS * m->depth;
+        for (int64_t k = 0; k < m->depth; k++, out += COLUMNS) {
+            const T *b = (const T *)m->b + k * m->b_row + p * COLUMNS;
+            for (int64_t i = 0; i < 4; i++) S(copy_row)(b + i * COLUMNS, COLUMNS, out + i * COLUMNS * m->depth);
+        }
+    }
+    for (; p < end; p++) {
         const int64_t first = p * COLUMNS, columns = m->columns - first < COLUMNS ? m->columns - first : COLUMNS;
         S(pack_panel)((const T *)m->b + first * m->b_column, m->b_row, m->b_column, columns, m->depth,
                       (T *)m->packed_b + first * m->depth);

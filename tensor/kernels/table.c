@@ -57,6 +57,7 @@
 #define ROWS 6
 #endif
 #define VECTORS 2
+#define PREFETCH(address) __builtin_prefetch((const void *)(address), 0, 2)
 
 #define T int64_t
 #define S(name) name##_i64

@@ -81,22 +81,23 @@ static inline void S(copy_row)(const T *in, int64_t n, T *out) {
     for (; i < n; i++) out[i] = in[i];
 }
 
-/* A tile at c's right edge, of which only some columns exist: computed apart, and its part copied. */
-static void S(edge_tile)(const S(Tile) *tile, int64_t rows, int64_t columns) {
-    T whole[ROWS * COLUMNS];
-    S(Tile) apart = *tile;
-    apart.c = whole, apart.c_row = COLUMNS, apart.add = false;
-    S(tiles)[rows][(columns - 1) / LANES](&apart);
-    for (int64_t i = 0; i < rows; i++) {
-        T *c = tile->c + i * tile->c_row;
+/* A tile at c's right edge, of which only some columns exist, is computed apart, and its part copied. */
+static void S(edge_tile)(S(Tile) *tile, int64_t rows, int64_t columns) {
+    T whole[ROWS * COLUMNS], *c = tile->c;
+    const int64_t c_row = tile->c_row;
+    const bool add = tile->add;
+    tile->c = whole, tile->c_row = COLUMNS, tile->add = false;
+    S(tiles)[rows][(columns - 1) / LANES](tile);
+    tile->c = c, tile->c_row = c_row, tile->add = add;
+    for (int64_t i = 0; i < rows; i++, c += c_row) {
         const T *from = whole + i * COLUMNS;
-        if (tile->add)
+        if (add)
             for (int64_t j = 0; j < columns; j++) c[j] += from[j];
         else S(copy_row)(from, columns, c);
     }
 }
 
-static inline void S(multiply_tile)(const S(Tile) *tile, int64_t rows, int64_t columns) {
+static inline void S(multiply_tile)(S(Tile) *tile, int64_t rows, int64_t columns) {
     if (columns % LANES == 0) S(tiles)[rows][columns / LANES - 1](tile);
     else S(edge_tile)(tile, rows, columns);
 }
