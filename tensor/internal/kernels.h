@@ -49,7 +49,7 @@ typedef struct {
 } MatrixProduct;
 
 enum {
-    MATRIX_DEPTH = 384,     /* the largest part of the depth that a tile adds up at once */
+    MATRIX_DEPTH = 256,     /* the largest part of the depth that a tile adds up at once */
     MATRIX_COLUMNS = 2048,  /* of b that are packed at once */
     MATRIX_CLOSE = 32 << 10 /* bytes that stay in the first cache */
 };

@@ -43,7 +43,7 @@ static void S(multiply_panel)(const MatrixProduct *m, int64_t begin, int64_t end
     if (m->b_column == 1 && columns % LANES == 0) { /* read in place, and kept for the strips that follow */
         tile.b = b;
         tile.b_row = m->b_row;
-        if (end - begin > 1 && depth * m->b_row * (int64_t)sizeof(T) > MATRIX_CLOSE) tile.keep = panel;
+        if (depth * m->b_row * (int64_t)sizeof(T) > MATRIX_CLOSE) tile.keep = panel;
     } else {
         S(pack_panel)(b, m->b_row, m->b_column, columns, depth, panel);
     }

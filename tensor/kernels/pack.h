@@ -16,12 +16,13 @@ static inline void S(transpose_four)(const T *in, int64_t stride, T *out, int64_
 /* The same for n ≤ width rows of `depth` numbers each. The rows go by in short pieces: what is written stays in the
  * first cache until its lines are whole. */
 static void S(interleave)(const T *in, int64_t stride, int64_t n, int64_t depth, T *out, int64_t width) {
-    enum { PIECE = 32 };
+    enum { PIECE = 32, LINE = 64 / sizeof(T) };
     for (int64_t first = 0; first < depth; first += PIECE) {
         int64_t end = depth - first < PIECE ? depth : first + PIECE, whole = first + (end - first) / 4 * 4, i = 0;
         for (; i + 4 <= n; i += 4) {
             const T *rows = in + i * stride;
-            for (int64_t j = 0; j < 4; j++) PREFETCH(rows + j * stride + first + 2 * PIECE);
+            for (int64_t at = 0; at < 4 * PIECE; at += LINE)
+                PREFETCH(rows + at / PIECE * stride + first + 2 * PIECE + at % PIECE);
             for (int64_t k = first; k < whole; k += 4)
                 S(transpose_four)(rows + k, stride, out + k * width + i, width);
             for (int64_t k = whole; k < end; k++)

@@ -28,8 +28,10 @@ static inline __attribute__((always_inline)) void S(tile)(const S(Tile) *t, cons
 #pragma GCC unroll 4
         for (int j = 0; j < V; j++) sum[i][j] = *(const S(Vector) *)(t->start + j * LANES);
     if (t->add)
-#pragma GCC unroll 16
-    for (int i = 0; i < R; i++) __builtin_prefetch(t->c + i * t->c_row, 1, 2), __builtin_prefetch(t->c + i * t->c_row + 16, 1, 2);
+        for (int i = 0; i < R; i++) {
+            PREFETCH(t->c + i * t->c_row);
+            PREFETCH(t->c + i * t->c_row + (V - 1) * LANES);
+        }
     for (int64_t k = 0; k < depth; k++) {
 #pragma GCC unroll 4
         for (int j = 0; j < V; j++) row[j] = *(const S(Vector) *)(b + j * LANES);
@@ -37,6 +39,8 @@ static inline __attribute__((always_inline)) void S(tile)(const S(Tile) *t, cons
 #pragma GCC unroll 4
             for (int j = 0; j < V; j++) *(S(Vector) *)(keep + j * LANES) = row[j];
             keep += COLUMNS;
+            PREFETCH(b + 16 * b_row);
+            PREFETCH(b + 16 * b_row + (V - 1) * LANES);
         }
 #pragma GCC unroll 16
         for (int i = 0; i < R; i++) {
