@@ -36,7 +36,8 @@ static void S(interleave)(const T *in, int64_t stride, int64_t n, int64_t depth,
 /* out[k · width + i] = in[k · step + i · stride] for n ≤ width. */
 static void S(pack)(const T *in, int64_t stride, int64_t step, int64_t n, int64_t depth, T *out, int64_t width) {
     if (step == 1) {
-        S(interleave)(in, stride, n, depth, out, width);
+        for (int64_t i = 0; i < n; i += 16) /* as many rows as a processor follows at once */
+            S(interleave)(in + i * stride, stride, n - i < 16 ? n - i : 16, depth, out + i, width);
         return;
     }
     for (int64_t k = 0; k < depth; k++, in += step, out += width)
