@@ -35,7 +35,7 @@ static int64_t work(const MatrixProduct *product) {
     return product->rows * product->columns * product->depth;
 }
 
-/* Cuts c into blocks of whole tiles: by columns, and by rows where the blocks would be too few. Returns their number. */
+/* Cuts c into blocks of whole tiles: by columns, and by rows where these are too few. Returns their number. */
 static int64_t cut(MatrixProduct *product, const MatrixKernels *kernels) {
     const int64_t most = 1 + work(product) / GRAIN, wanted = smaller(most, LEAST_BLOCKS);
     product->strips = parts(product->rows, kernels->strip_rows);
@@ -116,7 +116,8 @@ static void multiply_few_rows(const MatrixBatch *batch, MatrixProduct product, i
 /* One product, block by block of b. */
 static void multiply_many_rows(const MatrixBatch *batch, MatrixProduct product, int64_t step) {
     const int64_t size = batch->element_bytes;
-    product.strips = smaller(product.rows, parts(parts(product.rows, batch->kernels->strip_rows), EVEN_STRIPS) * EVEN_STRIPS);
+    const int64_t strips = parts(product.rows, batch->kernels->strip_rows);
+    product.strips = smaller(product.rows, parts(strips, EVEN_STRIPS) * EVEN_STRIPS);
     for (int64_t column = 0; column < batch->first.columns; column += MATRIX_COLUMNS)
         for (int64_t k = 0; k < batch->first.depth; k += step) {
             MatrixProduct block = product;

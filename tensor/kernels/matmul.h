@@ -1,4 +1,9 @@
-/* Matrix product for T.
+/* Matrix product for T, after Goto and van de Geijn (2008) and BLIS (Van Zee and van de Geijn, 2015): c is made of tiles
+ * (tile.h), for which a is cut into strips of up to ROWS rows and b into panels of COLUMNS columns.
+ *
+ * With few rows, a panel stays in the first cache while all strips go by; b is then read once, so it is copied to a
+ * panel on the way. With many rows, b is packed before (pack.h), and a strip stays in the first cache while all panels
+ * go by. Products that fit the caches as they are need no packing: a tile takes any strides.
  *
  * Included once for each type with T, S(name), LANES (numbers in a vector; undefined: plain loops only), ROWS and
  * VECTORS (to a row of the tile). */
@@ -32,7 +37,7 @@ enum { S(tile_columns) = VECTORS * LANES };
 #include "pack.h"
 #include "matvec.h"
 
-/* One panel of b times strips [begin, end) of a, over all of the depth: for few rows. */
+/* One panel of b times strips [begin, end) of a, over a part of the depth from k on. */
 static void S(multiply_panel)(const MatrixProduct *m, int64_t begin, int64_t end, int64_t first, int64_t k,
                               int64_t depth) {
     T panel[MATRIX_DEPTH * COLUMNS] __attribute__((aligned(64))), start[COLUMNS] = {0};
@@ -50,7 +55,8 @@ static void S(multiply_panel)(const MatrixProduct *m, int64_t begin, int64_t end
     if (m->bias && !tile.add) memcpy(start, (const T *)m->bias + first, (size_t)columns * sizeof(T));
     for (int64_t s = begin; s < end; s++) {
         const int64_t row = S(strip_row)(m, s), rows = S(strip_row)(m, s + 1) - row;
-        tile.a = m->packed_a ? (const T *)m->packed_a + row * m->depth + k * rows : (const T *)m->a + row * m->a_row + k * m->a_column;
+        tile.a = m->packed_a ? (const T *)m->packed_a + row * m->depth + k * rows
+                             : (const T *)m->a + row * m->a_row + k * m->a_column;
         tile.a_row = m->packed_a ? 1 : m->a_row;
         tile.a_column = m->packed_a ? rows : m->a_column;
         tile.c = (T *)m->c + row * m->c_row + first;
