@@ -1,103 +1,7 @@
 /* Matrix products: any strides, batches that broadcast, 1-D operands. */
-#include "internal/memory.h"
-#include "internal/parallel.h"
+#include "internal/matmul.h"
 #include "internal/plain.h"
 #include <string.h>
-
-enum { GRAIN = 1 << 16, SMALL = 1 << 13 /* multiplications that packing does not pay for */ };
-
-typedef struct {
-    MatrixKernel *kernel;
-    MatrixProduct product;
-} Part;
-
-static int64_t run_part(const void *arguments, int64_t begin, int64_t end) {
-    const Part *part = arguments;
-    part->kernel(&part->product, begin, end);
-    return -1;
-}
-
-/* Cuts [0, range) by how many multiplications one unit of it takes. */
-static void launch_part(MatrixKernel *kernel, const MatrixProduct *product, int64_t range, int64_t unit) {
-    Part part = {kernel, *product};
-    tensor_launch(run_part, &part, sizeof part, range, GRAIN / (unit ? unit : 1));
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-/* One product, block by block of b: packed, then multiplied by all strips of a. */
-static void multiply_blocks(const MatrixKernels *kernels, const MatrixProduct *whole, int64_t size) {
-    for (int64_t column = 0; column < whole->columns; column += MATRIX_COLUMNS)
-        for (int64_t k = 0; k < whole->depth; k += MATRIX_DEPTH) {
-            MatrixProduct block = *whole;
-            block.a += k * whole->a_column * size;
-            block.b += (k * whole->b_row + column * whole->b_column) * size;
-            block.c += column * size;
-            block.depth = smaller(whole->depth - k, MATRIX_DEPTH);
-            block.columns = smaller(whole->columns - column, MATRIX_COLUMNS);
-            block.bias = whole->bias && k == 0 ? whole->bias + column * size : NULL;
-            block.add = k > 0 || block.bias;
-            int64_t panels = (block.columns + kernels->panel_columns - 1) / kernels->panel_columns;
-            int64_t strips = (block.rows + kernels->strip_rows - 1) / kernels->strip_rows;
-            launch_part(kernels->pack, &block, panels, 4 * block.depth * kernels->panel_columns);
-            launch_part(kernels->multiply, &block, strips, kernels->strip_rows * block.depth * block.columns);
-        }
-}
-
-/* All products of a batch, whose operands lie strides (in bytes) apart. */
-typedef struct {
-    const MatrixKernels *kernels;
-    MatrixProduct first;
-    int ndim;
-    int64_t shape[CT_MAX_DIMS], a_strides[CT_MAX_DIMS], b_strides[CT_MAX_DIMS], c_bytes;
-} Batch;
-
-static MatrixProduct product_at(const Batch *batch, int64_t i) {
-    MatrixProduct product = batch->first;
-    product.c += i * batch->c_bytes;
-    for (int d = batch->ndim - 1; d >= 0; d--) {
-        product.a += i % batch->shape[d] * batch->a_strides[d];
-        product.b += i % batch->shape[d] * batch->b_strides[d];
-        i /= batch->shape[d];
-    }
-    return product;
-}
-
-/* Small products are cut over all rows of the batch. */
-static int64_t multiply_rows(const void *arguments, int64_t begin, int64_t end) {
-    const Batch *batch = arguments;
-    const int64_t rows = batch->first.rows;
-    while (begin < end) {
-        int64_t row = begin % rows, stop = smaller(row + (end - begin), rows);
-        MatrixProduct product = product_at(batch, begin / rows);
-        batch->kernels->rows(&product, row, stop);
-        begin += stop - row;
-    }
-    return -1;
-}
-
-static bool multiply(const Batch *batch, int64_t batches, int64_t size) {
-    const MatrixProduct *first = &batch->first;
-    int64_t row_work = first->columns * (first->depth ? first->depth : 1);
-    if (!batch->kernels->pack || first->depth == 0 || first->rows * row_work <= SMALL) {
-        tensor_launch(multiply_rows, batch, sizeof *batch, batches * first->rows, GRAIN / row_work);
-        return true;
-    }
-    int64_t panel = batch->kernels->panel_columns;
-    int64_t columns = (smaller(first->columns, MATRIX_COLUMNS) + panel - 1) / panel * panel;
-    size_t bytes = (size_t)(smaller(first->depth, MATRIX_DEPTH) * columns * size);
-    char *panels = tensor_alloc(bytes);
-    if (!panels) return false;
-    for (int64_t i = 0; i < batches; i++) {
-        MatrixProduct product = product_at(batch, i);
-        product.panels = panels;
-        multiply_blocks(batch->kernels, &product, size);
-    }
-    tensor_free(panels, bytes);
-    return true;
-}
 
 static bool check_operands(const ct_tensor *a, const ct_tensor *b) {
     if (a->ndim == 0 || b->ndim == 0) {
@@ -126,95 +30,99 @@ static bool product_dtypes(ct_tensor *a, ct_tensor *b, ct_dtype *dtype, ct_dtype
     return false;
 }
 
-/* a [.., n, k] · b [.., k, m] + bias [m] (or NULL), all of one dtype that computes; bias is row-major. */
-static ct_tensor *batched(ct_tensor *a, ct_tensor *b, const ct_tensor *bias) {
-    CT_SCOPED;
-    Shape shape;
-    if (!tensor_broadcast(a->shape, a->ndim - 2, b->shape, b->ndim - 2, &shape)) return NULL;
-    int64_t n = a->shape[a->ndim - 2], k = a->shape[a->ndim - 1], m = b->shape[b->ndim - 1], batches = 1;
-    for (int d = 0; d < shape.ndim; d++) batches *= shape.sizes[d];
-    int batch_dims = shape.ndim;
-    shape.sizes[shape.ndim++] = n;
-    shape.sizes[shape.ndim++] = m;
-    if (!tensor_check_shape((ct_dtype)a->dtype, shape.sizes, shape.ndim)) return NULL;
-    ct_tensor *c = tensor_new((ct_dtype)a->dtype, shape.sizes, shape.ndim);
-    if (!c || c->numel == 0) return ct_scope_keep(c);
+/* An operand as a batch of matrices. */
+typedef struct {
+    const ct_tensor *x;
+    int batch_ndim;
+    int64_t rows, columns, row, column; /* the last two are strides */
+} Matrices;
 
-    int type = a->dtype == CT_F64 ? COMPUTE_F64 : a->dtype == CT_F32 ? COMPUTE_F32 : COMPUTE_I64;
-    int64_t size = tensor_dtype_size((ct_dtype)a->dtype), strides[CT_MAX_DIMS];
-    Batch batch = {.kernels = &tensor_kernels->matmul[type], .ndim = batch_dims, .c_bytes = n * m * size,
-                   .first = {.a = a->data, .b = b->data, .bias = bias ? bias->data : NULL, .c = c->data, .rows = n, .columns = m, .depth = k,
-                             .a_row = a->strides[a->ndim - 2], .a_column = a->strides[a->ndim - 1],
-                             .b_row = b->strides[b->ndim - 2], .b_column = b->strides[b->ndim - 1], .c_row = m}};
-    memcpy(batch.shape, shape.sizes, sizeof batch.shape);
-    for (int side = 0; side < 2; side++) {
-        ct_tensor outer = *(side ? b : a); /* its batch dims alone */
-        outer.ndim = (uint8_t)(outer.ndim - 2);
-        tensor_broadcast_strides(&outer, shape.sizes, batch_dims, strides);
-        for (int d = 0; d < batch_dims; d++) (side ? batch.b_strides : batch.a_strides)[d] = strides[d] * size;
+static Matrices matrices(const ct_tensor *x) {
+    const int64_t *shape = x->shape + x->ndim - 2, *strides = x->strides + x->ndim - 2;
+    return (Matrices){x, x->ndim - 2, shape[0], shape[1], strides[0], strides[1]};
+}
+
+/* The steps from one matrix of x to the next, in bytes, as seen from a batch that x broadcasts to. */
+static void batch_strides(const Matrices *m, const MatrixBatch *batch, int64_t *strides) {
+    for (int d = 0; d < batch->ndim; d++) {
+        int own = d - (batch->ndim - m->batch_ndim);
+        strides[d] = own < 0 || m->x->shape[own] == 1 ? 0 : m->x->strides[own] * batch->element_bytes;
     }
-    return multiply(&batch, batches, size) ? ct_scope_keep(c) : NULL;
 }
 
-/* Another shape for a new row-major tensor. */
-static void give_shape(ct_tensor *x, const int64_t *shape, int ndim) {
-    x->ndim = (uint8_t)ndim;
-    memcpy(x->shape, shape, (size_t)ndim * sizeof *shape);
-    tensor_row_major(shape, ndim, x->strides);
+/* A new tensor of that shape, the first dims of which (batch_ndim of them) are the batch: a·b + bias (row-major, or
+ * NULL), all of one dtype that computes. */
+static ct_tensor *product(const Matrices *a, const Matrices *b, const ct_tensor *bias, const int64_t *shape, int ndim,
+                          int batch_ndim) {
+    const ct_dtype dtype = (ct_dtype)a->x->dtype;
+    if (!tensor_check_shape(dtype, shape, ndim)) return NULL;
+    ct_tensor *c = tensor_new(dtype, shape, ndim);
+    if (!c || c->numel == 0) return c;
+    MatrixBatch batch;
+    batch.kernels = &tensor_kernels->matmul[dtype == CT_F64 ? COMPUTE_F64 : dtype == CT_F32 ? COMPUTE_F32 : COMPUTE_I64];
+    batch.first = (MatrixProduct){.a = a->x->data, .b = b->x->data, .bias = bias ? bias->data : NULL, .c = c->data,
+                                  .rows = a->rows, .columns = b->columns, .depth = a->columns, .a_row = a->row,
+                                  .a_column = a->column, .b_row = b->row, .b_column = b->column, .c_row = b->columns};
+    batch.element_bytes = tensor_dtype_size(dtype);
+    batch.c_bytes = a->rows * b->columns * batch.element_bytes;
+    batch.count = 1;
+    batch.ndim = batch_ndim;
+    for (int d = 0; d < batch_ndim; d++) batch.count *= batch.shape[d] = shape[d];
+    batch_strides(a, &batch, batch.a_strides);
+    batch_strides(b, &batch, batch.b_strides);
+    return tensor_multiply(&batch) ? c : NULL;
 }
 
-/* Takes away the dims that 1-D operands were given. */
-static void drop_added(ct_tensor *c, bool row_added, bool column_added) {
-    int64_t shape[CT_MAX_DIMS];
-    int ndim = 0;
-    for (int d = 0; d < c->ndim; d++)
-        if (!(row_added && d == c->ndim - 2) && !(column_added && d == c->ndim - 1)) shape[ndim++] = c->shape[d];
-    give_shape(c, shape, ndim);
+/* torch.matmul of operands of one dtype that computes. */
+static ct_tensor *matmul(const ct_tensor *a, const ct_tensor *b) {
+    Shape shape = {.ndim = 0};
+    Matrices first = {a, 0, 1, a->shape[0], 0, a->strides[0]}, second = {b, 0, b->shape[0], 1, b->strides[0], 0};
+    if (a->ndim > 1) first = matrices(a);
+    if (b->ndim > 1) second = matrices(b);
+    if (first.batch_ndim + second.batch_ndim > 0 &&
+        !tensor_broadcast(a->shape, first.batch_ndim, b->shape, second.batch_ndim, &shape))
+        return NULL;
+    const int batch_ndim = shape.ndim;
+    if (a->ndim > 1) shape.sizes[shape.ndim++] = first.rows;
+    if (b->ndim > 1) shape.sizes[shape.ndim++] = second.columns;
+    return product(&first, &second, NULL, shape.sizes, shape.ndim, batch_ndim);
 }
 
 ct_tensor *tensor_matmul(ct_tensor *a, ct_tensor *b) {
-    CT_SCOPED;
     ct_dtype dtype, compute;
     if (!check_operands(a, b) || !product_dtypes(a, b, &dtype, &compute)) return NULL;
-    bool row_added = a->ndim == 1, column_added = b->ndim == 1;
+    if (a->dtype == compute && b->dtype == compute) return matmul(a, b);
+    CT_SCOPED;
     a = tensor_as(a, compute);
-    b = tensor_as(b, compute);
-    if (a && row_added) a = tensor_unsqueeze(a, 0);
-    if (b && column_added) b = tensor_unsqueeze(b, 1);
-    ct_tensor *c = a && b ? batched(a, b, NULL) : NULL;
-    if (c) drop_added(c, row_added, column_added);
+    b = a ? tensor_as(b, compute) : NULL;
+    ct_tensor *c = b ? matmul(a, b) : NULL;
     return c ? ct_scope_keep(tensor_as(c, dtype)) : NULL;
 }
 
-/* How many rows the leading dims make. */
-static int64_t row_count(const ct_tensor *x) {
-    int64_t rows = 1;
-    for (int d = 0; d < x->ndim - 1; d++) rows *= x->shape[d];
-    return rows;
+static bool check_linear(const ct_tensor *x, const ct_tensor *weight, const ct_tensor *bias) {
+    if (x->ndim >= 1 && weight->ndim == 2 && x->shape[x->ndim - 1] == weight->shape[1] &&
+        (!bias || (bias->ndim == 1 && bias->shape[0] == weight->shape[0])))
+        return true;
+    tensor_error(CT_ERR_SHAPE, "x %s, weight %s, bias %s; expected (..., in), (out, in), (out,)", tensor_shape_of(x),
+                 tensor_shape_of(weight), bias ? tensor_shape_of(bias) : "NULL");
+    return false;
 }
 
 ct_tensor *tensor_linear(ct_tensor *x, ct_tensor *weight, ct_tensor *bias) {
     CT_SCOPED;
-    if (x->ndim < 1 || weight->ndim != 2 || x->shape[x->ndim - 1] != weight->shape[1] ||
-        (bias && (bias->ndim != 1 || bias->shape[0] != weight->shape[0]))) {
-        tensor_error(CT_ERR_SHAPE, "x %s, weight %s, bias %s; expected (..., in), (out, in), (out,)",
-                     tensor_shape_of(x), tensor_shape_of(weight), bias ? tensor_shape_of(bias) : "NULL");
-        return NULL;
-    }
     ct_dtype dtype, compute;
-    ct_tensor *transposed = tensor_transpose(weight, 0, 1);
-    if (!transposed || !product_dtypes(x, weight, &dtype, &compute)) return NULL;
+    if (!check_linear(x, weight, bias) || !product_dtypes(x, weight, &dtype, &compute)) return NULL;
     if (bias) compute = compute_dtype(dtype = tensor_promote_dtypes(dtype, (ct_dtype)bias->dtype));
+    Shape shape = {.ndim = x->ndim};
+    int64_t rows = 1;
+    for (int d = 0; d < x->ndim - 1; d++) rows *= shape.sizes[d] = x->shape[d];
+    shape.sizes[x->ndim - 1] = weight->shape[0];
     /* rows of all leading dims are one product */
-    int64_t shape[CT_MAX_DIMS];
-    memcpy(shape, x->shape, sizeof shape);
-    shape[x->ndim - 1] = weight->shape[0];
-    ct_tensor *rows = x->ndim == 2 ? x : tensor_reshape(x, (int64_t[]){row_count(x), weight->shape[1]}, 2);
-    rows = rows ? tensor_as(rows, compute) : NULL;
-    transposed = rows ? tensor_as(transposed, compute) : NULL;
-    if (transposed && bias && !(bias = tensor_as(bias, compute))) return NULL;
-    if (transposed && bias && !(bias = tensor_contiguous(bias))) return NULL;
-    ct_tensor *y = transposed ? batched(rows, transposed, bias) : NULL;
-    if (y) give_shape(y, shape, x->ndim);
+    if (x->ndim != 2) x = tensor_reshape(x, (int64_t[]){rows, weight->shape[1]}, 2);
+    if (!x || !(x = tensor_as(x, compute)) || !(weight = tensor_as(weight, compute))) return NULL;
+    if (bias && (!(bias = tensor_as(bias, compute)) || !(bias = tensor_contiguous(bias)))) return NULL;
+    const Matrices in = matrices(x), w = matrices(weight);
+    const Matrices transposed = {weight, 0, w.columns, w.rows, w.column, w.row};
+    ct_tensor *y = product(&in, &transposed, bias, shape.sizes, shape.ndim, 0);
     return y ? ct_scope_keep(tensor_as(y, dtype)) : NULL;
 }

@@ -22,6 +22,7 @@ static Suite *(*const suites[])(void) = {
     memory_suite,
     pool_suite,
     walk_suite,
+    matmul_suite,
 };
 
 int main(void) {

@@ -19,5 +19,6 @@ Suite *golden_suite(void);
 Suite *memory_suite(void);
 Suite *pool_suite(void);
 Suite *walk_suite(void);
+Suite *matmul_suite(void);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef COTANGENT_TENSOR_INTERNAL_KERNELS_H
 #define COTANGENT_TENSOR_INTERNAL_KERNELS_H
 
-#include "../api.h"
+#include "parallel.h"
 
 enum { MAX_OPERANDS = 6, ROW_PARAMETERS = 8 };
 
@@ -44,18 +44,29 @@ typedef struct {
     const char *a, *b;
     const char *bias; /* a row that is added to every row of c; NULL: none */
     char *c;
-    char *panels; /* b, packed: room for depth × (columns rounded up to whole panels) */
+    char *packed_a; /* rows × depth, strip by strip; NULL: not packed beforehand */
+    char *packed_b; /* depth × (columns rounded up to whole panels), panel by panel; NULL: not packed beforehand */
     int64_t rows, columns, depth;
     int64_t a_row, a_column, b_row, b_column, c_row;
-    bool add; /* to what c holds */
+    int64_t strips;                    /* of at most strip_rows rows each, over which the rows are spread evenly */
+    int64_t row_blocks, column_blocks; /* of whole strips and panels, that c is cut into */
+    bool add;                          /* to what c holds */
 } MatrixProduct;
-typedef void MatrixKernel(const MatrixProduct *product, int64_t begin, int64_t end);
 
-enum { MATRIX_DEPTH = 384, MATRIX_COLUMNS = 1024 }; /* the largest block of b that is packed at once */
+enum {
+    MATRIX_DEPTH = 256,     /* the largest part of the depth that a tile adds up at once */
+    MATRIX_COLUMNS = 2048,  /* of b that are packed at once */
+    MATRIX_CLOSE = 32 << 10 /* bytes that stay in the first cache */
+};
 
+/* Kernels over a MatrixProduct. */
 typedef struct {
-    MatrixKernel *rows;                   /* plain loops over rows of c */
-    MatrixKernel *pack, *multiply;        /* panels of b; strips of a times all panels. NULL: plain loops only */
+    Kernel *rows;        /* plain loops over rows of c; those below may be NULL */
+    Kernel *pack_strips; /* of a */
+    Kernel *pack_panels; /* of b */
+    Kernel *by_panels;   /* over blocks of c */
+    Kernel *by_strips;   /* over strips of c; b is packed */
+    Kernel *vector;      /* over numbers of c, which is one row or one column */
     int64_t strip_rows, panel_columns;
 } MatrixKernels;
 

@@ -58,6 +58,7 @@
 #define ROWS 6
 #endif
 #define VECTORS 2
+#define PREFETCH(address) __builtin_prefetch((const void *)(address), 0, 2)
 
 #include "stream.h"
 
@@ -145,9 +146,9 @@ const Kernels KERNELS = {
     .norm_max = {0, 0, {norm_max_f32, norm_max_f64, NULL}, {NULL}},
     .norm_min = {INFINITY, 0, {norm_min_f32, norm_min_f64, NULL}, {NULL}},
     .sum_squares = {0, 0, {sum_squares_f32, sum_squares_f64}, {sum_squares_columns_f32, sum_squares_columns_f64}},
-    .matmul = {{matmul_rows_f32, pack_panels_f32, multiply_strips_f32, ROWS, tile_columns_f32},
-               {matmul_rows_f64, pack_panels_f64, multiply_strips_f64, ROWS, tile_columns_f64},
-               {matmul_rows_i64, NULL, NULL, 0, 0}},
+    .matmul = {{matmul_rows_f32, pack_strips_f32, pack_panels_f32, multiply_by_panels_f32, multiply_by_strips_f32, multiply_vector_f32, ROWS, tile_columns_f32},
+               {matmul_rows_f64, pack_strips_f64, pack_panels_f64, multiply_by_panels_f64, multiply_by_strips_f64, multiply_vector_f64, ROWS, tile_columns_f64},
+               {.rows = matmul_rows_i64}},
     .sgd = {{sgd_row_f32, sgd_row_f64, NULL}},
     .adam = {{adam_row_f32, adam_row_f64, NULL}},
     .adam_amsgrad = {{adam_amsgrad_row_f32, adam_amsgrad_row_f64, NULL}},

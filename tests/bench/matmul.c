@@ -1,6 +1,7 @@
 /* Matrix products [m, k] · [k, n], in GFLOP/s. A transposed operand lies in memory the other way round: N is
  * row-major, T column-major; forward passes read NT (x·Wᵀ), weight gradients TN. */
 #include "bench.h"
+#include <string.h>
 
 static const struct {
     int64_t m, k, n;
@@ -40,17 +41,29 @@ static ct_tensor *matrix(ct_dtype dtype, int64_t rows, int64_t columns, bool tra
     return transposed ? ct_t(ct_randn(dtype, CT_DIMS(columns, rows))) : ct_randn(dtype, CT_DIMS(rows, columns));
 }
 
+static int wanted_count;
+static char **wanted;
+
+static bool is_wanted(const char *name) {
+    for (int i = 0; i < wanted_count; i++)
+        if (strcmp(wanted[i], name) == 0) return true;
+    return wanted_count == 0;
+}
+
 static void line(ct_dtype dtype, int64_t m, int64_t k, int64_t n, const char layout[2]) {
     CT_SCOPED;
-    ct_tensor *x[] = {matrix(dtype, m, k, layout[0] == 'T'), matrix(dtype, k, n, layout[1] == 'T')};
     char name[64];
     snprintf(name, sizeof name, "%s/%lldx%lldx%lld/%.2s", dtype == CT_F64 ? "dgemm" : "sgemm", (long long)m,
              (long long)k, (long long)n, layout);
+    if (!is_wanted(name)) return;
+    ct_tensor *x[] = {matrix(dtype, m, k, layout[0] == 'T'), matrix(dtype, k, n, layout[1] == 'T')};
     const double flops = 2.0 * (double)m * (double)k * (double)n;
     report(name, flops / seconds_per_call(multiply, x) * 1e-9, "GFLOP/s");
 }
 
-int main(void) {
+/* Measures the lines named by the arguments; all of them if there are none. */
+int main(int argc, char **argv) {
+    wanted_count = argc - 1, wanted = argv + 1;
     bench_begin();
     for (ct_dtype dtype = CT_F32; dtype <= CT_F64; dtype++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)

@@ -1,0 +1,157 @@
+/* How matrix products are cut and launched. Small ones are computed where their operands lie, one launch for a whole
+ * batch. Large ones go block by block, so that what is packed fits the caches:
+ *
+ *   few rows:   a is packed once, and every panel of b meets it as soon as it is read;
+ *   many rows:  b is packed once, and every strip of a meets it as soon as it is packed.
+ *
+ * Threads share columns or rows of c, never the sum over the depth, and the cut depends on sizes alone. */
+#include "internal/matmul.h"
+#include "internal/memory.h"
+
+/* Multiplications: what is worth a piece of its own, and what packing does not pay for. */
+enum { GRAIN = 1 << 17, UNPACKED = 200 * 200 * 200 };
+enum {
+    VECTOR_GRAIN = 512,    /* neighbours that a matrix is read by */
+    FEW_STRIPS = 14,       /* of a: packed, they stay in the second cache, */
+    FEW_BYTES = 512 << 10, /* which has room for them and for a panel of b */
+    LEAST_BLOCKS = 8,      /* to keep threads equally busy */
+    EVEN_STRIPS = 4        /* many strips are a multiple of it, for the same reason */
+};
+
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* How many parts of at most `of` make n. */
+static int64_t parts(int64_t n, int64_t of) {
+    return n <= of ? 1 : (n + of - 1) / of;
+}
+
+static int64_t work(const MatrixProduct *product) {
+    return product->rows * product->columns * product->depth;
+}
+
+/* Cuts c into blocks of whole tiles: by columns, and by rows where these are too few. Returns their number. */
+static int64_t cut(MatrixProduct *product, const MatrixKernels *kernels) {
+    const int64_t most = 1 + work(product) / GRAIN, wanted = smaller(most, LEAST_BLOCKS);
+    product->strips = parts(product->rows, kernels->strip_rows);
+    product->column_blocks = smaller(most, parts(product->columns, kernels->panel_columns));
+    product->row_blocks = 1;
+    if (product->column_blocks < wanted)
+        product->row_blocks = smaller(product->strips, wanted / product->column_blocks);
+    return product->row_blocks * product->column_blocks;
+}
+
+/* ---- in place ---- */
+
+static MatrixProduct product_at(const MatrixBatch *batch, int64_t i) {
+    MatrixProduct product = batch->first;
+    product.c += i * batch->c_bytes;
+    for (int d = batch->ndim - 1; d >= 0; d--) {
+        product.a += i % batch->shape[d] * batch->a_strides[d];
+        product.b += i % batch->shape[d] * batch->b_strides[d];
+        i /= batch->shape[d];
+    }
+    return product;
+}
+
+/* The range runs over the units of all products. */
+static int64_t multiply_several(const void *arguments, int64_t begin, int64_t end) {
+    const MatrixBatch *batch = arguments;
+    while (begin < end) {
+        int64_t unit = begin % batch->units, stop = smaller(unit + (end - begin), batch->units);
+        MatrixProduct product = product_at(batch, begin / batch->units);
+        batch->kernel(&product, unit, stop);
+        begin += stop - unit;
+    }
+    return -1;
+}
+
+static void multiply_in_place(MatrixBatch *batch) {
+    const MatrixKernels *kernels = batch->kernels;
+    MatrixProduct *first = &batch->first;
+    int64_t least = 1;
+    if (!kernels->by_panels || first->depth == 0) {
+        batch->kernel = kernels->rows;
+        batch->units = first->rows;
+    } else if (first->rows == 1 || first->columns == 1) {
+        batch->kernel = kernels->vector;
+        batch->units = first->rows * first->columns;
+        least = VECTOR_GRAIN;
+    } else {
+        batch->kernel = kernels->by_panels;
+        batch->units = cut(first, kernels);
+    }
+    const int64_t grain = larger(least, batch->units * GRAIN / larger(1, work(first)));
+    if (batch->count == 1) tensor_launch(batch->kernel, first, sizeof *first, batch->units, grain);
+    else tensor_launch(multiply_several, batch, sizeof *batch, batch->count * batch->units, grain);
+}
+
+/* ---- packed ---- */
+
+/* The largest part of the depth that goes by at once. */
+static int64_t depth_step(const MatrixBatch *batch, bool few_rows) {
+    const int64_t column = batch->first.rows * batch->element_bytes;
+    const int64_t step = few_rows ? larger(FEW_BYTES / column, MATRIX_DEPTH) : MATRIX_DEPTH, depth = batch->first.depth;
+    return parts(depth, parts(depth, step));
+}
+
+/* One product, part by part of its depth. */
+static void multiply_few_rows(const MatrixBatch *batch, MatrixProduct product, int64_t step) {
+    const int64_t blocks = cut(&product, batch->kernels), depth = product.depth;
+    for (int64_t k = 0; k < depth; k += step) {
+        product.depth = smaller(depth - k, step);
+        product.add = k > 0;
+        tensor_launch(batch->kernels->pack_strips, &product, sizeof product, product.strips, 1);
+        tensor_launch(batch->kernels->by_panels, &product, sizeof product, blocks, 1);
+        product.a += step * product.a_column * batch->element_bytes;
+        product.b += step * product.b_row * batch->element_bytes;
+    }
+}
+
+/* One product, block by block of b. */
+static void multiply_many_rows(const MatrixBatch *batch, MatrixProduct product, int64_t step) {
+    const int64_t size = batch->element_bytes;
+    const int64_t strips = parts(product.rows, batch->kernels->strip_rows);
+    product.strips = smaller(product.rows, parts(strips, EVEN_STRIPS) * EVEN_STRIPS);
+    for (int64_t column = 0; column < batch->first.columns; column += MATRIX_COLUMNS)
+        for (int64_t k = 0; k < batch->first.depth; k += step) {
+            MatrixProduct block = product;
+            block.a += k * product.a_column * size;
+            block.b += (k * product.b_row + column * product.b_column) * size;
+            block.c += column * size;
+            if (product.bias) block.bias += column * size;
+            block.columns = smaller(product.columns - column, MATRIX_COLUMNS);
+            block.depth = smaller(product.depth - k, step);
+            block.add = k > 0;
+            const int64_t panels = parts(block.columns, batch->kernels->panel_columns);
+            tensor_launch(batch->kernels->pack_panels, &block, sizeof block, panels, 4);
+            tensor_launch(batch->kernels->by_strips, &block, sizeof block, block.strips, 1);
+        }
+}
+
+bool tensor_multiply(MatrixBatch *batch) {
+    const MatrixProduct *first = &batch->first;
+    const MatrixKernels *kernels = batch->kernels;
+    if (!kernels->by_panels || work(first) <= UNPACKED || first->rows == 1 || first->columns == 1) {
+        multiply_in_place(batch);
+        return true;
+    }
+    const bool few = first->rows <= FEW_STRIPS * kernels->strip_rows;
+    const int64_t step = depth_step(batch, few), panel = kernels->panel_columns;
+    const int64_t across = few ? first->rows : parts(smaller(first->columns, MATRIX_COLUMNS), panel) * panel;
+    const size_t bytes = (size_t)(across * step * batch->element_bytes);
+    char *packed = tensor_alloc(bytes);
+    if (!packed) return false;
+    for (int64_t i = 0; i < batch->count; i++) {
+        MatrixProduct product = product_at(batch, i);
+        *(few ? &product.packed_a : &product.packed_b) = packed;
+        (few ? multiply_few_rows : multiply_many_rows)(batch, product, step);
+    }
+    tensor_free(packed, bytes);
+    return true;
+}
