@@ -1,105 +1,219 @@
-/* Elementary functions without branches, so that the compiler vectorises loops over them; within 2 ulp, and right at NaN,
- * infinities, zeros and denormals. Reductions and polynomials: Cody and Waite, 1980; Moshier's Cephes (f32); fdlibm (log,
- * f64). Held against libm by tests/test_math.c. */
+/* Elementary functions of double without branches, so that the compiler vectorises loops over them; within 2 ulp, and
+ * right at NaN, infinities, zeros and denormals. Held against long double by tests/test_math_f64.c. Methods: Cody and Waite,
+ * Software Manual for the Elementary Functions, 1980; Muller, Elementary Functions, 3rd edition, 2016; fdlibm. Polynomials
+ * were computed by Remez's algorithm with 50 digits; each names its interval and error.
+ *
+ * A compiler may fuse a·b + c or not, as the instruction set allows. Where a rounding error is computed, the product is
+ * either exact in double (so that fusing changes nothing) or made by product_f64(). */
 
-static inline int64_t bits_of_f64(double x) {
-    int64_t bits;
+static inline uint64_t bits_of_f64(double x) {
+    uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
 
-static inline double from_bits_f64(int64_t bits) {
+static inline double from_bits_f64(uint64_t bits) {
     double x;
     memcpy(&x, &bits, sizeof x);
     return x;
 }
 
-/* ---- exp: x = n ln 2 + r, |r| <= ln 2 / 2; 2^n in two factors, so that denormal results round once ---- */
+/* A number as the unevaluated sum of two doubles, |low| a few ulp of high at most. */
+typedef struct {
+    double high, low;
+} Sum_f64;
+
+/* a + b exactly, |a| >= |b| (Dekker, 1971). */
+static inline Sum_f64 sum_f64_of(double a, double b) {
+    double high = a + b;
+    return (Sum_f64){high, (a - high) + b};
+}
+
+/* a·b exactly, barring overflow and underflow: by one fused operation, or from halves of 26 and 27 bits (Dekker, 1971). */
+static inline Sum_f64 product_f64(double a, double b) {
+    double p = a * b;
+#ifdef __FP_FAST_FMA
+    return (Sum_f64){p, __builtin_fma(a, b, -p)};
+#else
+    double a1 = from_bits_f64(bits_of_f64(a) & 0xfffffffff8000000), a2 = a - a1;
+    double b1 = from_bits_f64(bits_of_f64(b) & 0xfffffffff8000000), b2 = b - b1;
+    return (Sum_f64){p, ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2};
+#endif
+}
+
+/* a / b, with the error of the quotient. */
+static inline Sum_f64 quotient_f64(Sum_f64 a, Sum_f64 b) {
+    double inverse = 1.0 / b.high, q = a.high * inverse;
+    Sum_f64 p = product_f64(q, b.high);
+    return (Sum_f64){q, (((a.high - p.high) - p.low) + (a.low - q * b.low)) * inverse};
+}
+
+/* yes or no, by masks: of nested `?:` the compiler may make paths, and vectorise each of them. */
+static inline double select_f64(bool condition, double yes, double no) {
+    uint64_t mask = -(uint64_t)condition;
+    return from_bits_f64((bits_of_f64(yes) & mask) | (bits_of_f64(no) & ~mask));
+}
+
+/* x, or the limit with its sign; NaN stays. */
+static inline double clamp_size_f64(double x, double limit) {
+    return __builtin_fabs(x) > limit ? __builtin_copysign(limit, x) : x;
+}
+
+/* ---- exponentials: x = n ln 2 + r, |r| <= ln 2 / 2, n an integer ---- */
+
+/* x + 1.5 · 2^52 is x rounded to an integer, in the low bits. */
+#define ROUND_F64 0x1.8p52
+/* ln 2 in two parts; the first one times an integer up to 2^11 is exact. */
+#define LN2_HIGH_F64 6.93147180369123816490e-01
+#define LN2_LOW_F64 1.90821492927058770002e-10
+
+/* e^r - 1 - r, |r| <= ln 2 / 2, error 2^-56.1. */
+static inline double exp_tail_f64(double r) {
+    double p = 2.511009630403349e-08;
+    p = p * r + 2.7620140796145187e-07;
+    p = p * r + 2.755724221351069e-06;
+    p = p * r + 2.4801521185224727e-05;
+    p = p * r + 0.00019841269886699926;
+    p = p * r + 0.0013888888917285545;
+    p = p * r + 0.008333333333322172;
+    p = p * r + 0.04166666666662398;
+    p = p * r + 0.16666666666666674;
+    p = p * r + 0.5000000000000001;
+    return p * (r * r);
+}
+
+/* The low bits of n + SCALE_F64, shifted into the exponent's place, are 2^(n + 1023): halved, two powers whose product is 2^n,
+ * so that a denormal result rounds once. */
+#define SCALE_F64 (ROUND_F64 + 2046.0)
+static inline double scale_f64(double p, double shifted) {
+    uint64_t exponents = bits_of_f64(shifted), half = exponents >> 1;
+    return p * from_bits_f64(half << 52) * from_bits_f64((exponents - half) << 52);
+}
 
 static inline double exp_f64(double x) {
-    const double magic = 6755399441055744.0; /* 1.5 · 2^52 */
-    double bounded = x > 710.0 ? 710.0 : x < -746.0 ? -746.0 : x;
-    double shifted = bounded * 1.44269504088896340736 + magic, n = shifted - magic;
-    int64_t exponent = bits_of_f64(shifted) - 0x4338000000000000, half = exponent >> 1;
-    double r = bounded - n * 6.93147180369123816490e-01;
-    r = r - n * 1.90821492927058770002e-10;
-    double p = 1.0 / 6227020800.0; /* Taylor to r^13 */
-    p = p * r + 1.0 / 479001600.0;
-    p = p * r + 1.0 / 39916800.0;
-    p = p * r + 1.0 / 3628800.0;
-    p = p * r + 1.0 / 362880.0;
-    p = p * r + 1.0 / 40320.0;
-    p = p * r + 1.0 / 5040.0;
-    p = p * r + 1.0 / 720.0;
-    p = p * r + 1.0 / 120.0;
-    p = p * r + 1.0 / 24.0;
-    p = p * r + 1.0 / 6.0;
-    p = p * r + 0.5;
-    p = p * (r * r) + r + 1.0;
-    double y = p * from_bits_f64((half + 1023) << 52) * from_bits_f64((exponent - half + 1023) << 52);
-    return x != x ? x : y;
+    double bounded = clamp_size_f64(x, 750.0), shifted = bounded * 1.44269504088896340736 + SCALE_F64, n = shifted - SCALE_F64;
+    double r = (bounded - n * LN2_HIGH_F64) - n * LN2_LOW_F64;
+    return scale_f64((exp_tail_f64(r) + r) + 1.0, shifted);
 }
-
-/* ---- log: x = 2^n (1 + f), √½ <= 1 + f < √2 ---- */
-
-static inline double log_f64(double x) {
-    bool denormal = x < 2.2250738585072014e-308;
-    double scaled = denormal ? x * 18014398509481984.0 : x; /* 2^54 */
-    int64_t bits = bits_of_f64(scaled), n = (bits - 0x3fe6a09e667f3bcd) >> 52;
-    double f = from_bits_f64(bits - (n << 52)) - 1.0, e = (double)(n - (denormal ? 54 : 0));
-    double s = f / (2.0 + f), z = s * s, w = z * z;
-    double odd = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
-    double even = z * (6.666666666666735130e-01 + w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 +
-                  w * 1.479819860511658591e-01)));
-    double half = 0.5 * f * f;
-    double y = e * 6.93147180369123816490e-01 - ((half - (s * (half + odd + even) + e * 1.90821492927058770002e-10)) - f);
-    y = x == (double)INFINITY ? x : y;
-    return x > 0 ? y : x == 0 ? -(double)INFINITY : x < 0 ? (double)NAN : x;
-}
-
-/* ---- from these ---- */
-
-static inline double sigmoid_f64(double x) {
-    double z = exp_f64(x < 0 ? x : -x);
-    return (x < 0 ? z : 1.0) / (1.0 + z);
-}
-
-/* log(1 + x): the rounding of 1 + x is made good. */
-static inline double log1p_f64(double x) {
-    double u = 1.0 + x, lost = x - (u - 1.0);
-    double y = log_f64(u) + lost / u;
-    return u == 1.0 || x == (double)INFINITY ? x : u == 0 ? -(double)INFINITY : y;
-}
-
-static inline double tanh_f64(double x) {
-    return tanh(x);
-}
-
-/* ---- still the system's ---- */
 
 static inline double exp2_f64(double x) {
-    return exp2(x);
+    double bounded = clamp_size_f64(x, 1080.0), shifted = bounded + SCALE_F64;
+    double r = (bounded - (shifted - SCALE_F64)) * 0.69314718055994530942;
+    return scale_f64((exp_tail_f64(r) + r) + 1.0, shifted);
+}
+
+/* (e^x - 1) / 4 for x from -44 to 710.48, where sinh overflows: 2^(n-2) (e^r - 1) + (2^(n-2) - 1/4). */
+static inline Sum_f64 quarter_expm1_f64(double x) {
+    const double magic = ROUND_F64 + 1021.0;
+    double shifted = x * 1.44269504088896340736 + magic, n = shifted - magic, power = from_bits_f64(bits_of_f64(shifted) << 52);
+    double high = x - n * LN2_HIGH_F64, r = high - n * LN2_LOW_F64, lost = (high - r) - n * LN2_LOW_F64;
+    Sum_f64 p = sum_f64_of(r, exp_tail_f64(r)), y = sum_f64_of(power - 0.25, power * p.high);
+    return (Sum_f64){y.high, y.low + power * (p.low + lost)};
 }
 
 static inline double expm1_f64(double x) {
-    return expm1(x);
+    Sum_f64 quarter = quarter_expm1_f64(clamp_size_f64(select_f64(x < -44.0, -44.0, x), 710.48));
+    return __builtin_fabs(x) < 0x1p-60 ? x : 4.0 * (quarter.high + quarter.low);
+}
+
+/* With E = e^-2|x| - 1: -E / (2 + E). The quotient q is made good by its derivatives: 2 / (2 + E) is 1 - q. */
+static inline double tanh_f64(double x) {
+    double size = __builtin_fabs(x);
+    Sum_f64 e = quarter_expm1_f64(-2.0 * (size > 22.0 ? 22.0 : size)), below = sum_f64_of(0.5, e.high);
+    double q = e.high / below.high, y = q + (e.low - q * (below.low + e.low)) * (2.0 - 2.0 * q);
+    return size < 0x1p-30 ? x : __builtin_copysign(y, x);
+}
+
+/* With E = e^|x| - 1: (E + E / (1 + E)) / 2. */
+static inline double sinh_f64(double x) {
+    Sum_f64 e = quarter_expm1_f64(clamp_size_f64(__builtin_fabs(x), 710.48)), below = sum_f64_of(0.25, e.high);
+    Sum_f64 q = quotient_f64(e, (Sum_f64){below.high, below.low + e.low});
+    double y = 2.0 * (e.high + (0.25 * q.high + (e.low + 0.25 * q.low)));
+    return __builtin_fabs(x) < 0x1p-30 ? x : __builtin_copysign(y, x);
+}
+
+static inline double cosh_f64(double x) {
+    Sum_f64 e = quarter_expm1_f64(clamp_size_f64(__builtin_fabs(x), 710.48)), quarter = sum_f64_of(0.25, e.high);
+    return 2.0 * (quarter.high + (quarter.low + e.low + 0.0625 / quarter.high));
+}
+
+static inline double sigmoid_f64(double x) {
+    double z = exp_f64(-__builtin_fabs(x));
+    Sum_f64 below = sum_f64_of(1.0, z);
+    double y = (x < 0 ? z : 1.0) / below.high;
+    return y - y * below.low; /* nearly by below.low / below.high */
+}
+
+/* ---- logarithms: x = 2^e (1 + f), √½ <= 1 + f < √2; with s = f / (2 + f), log(1 + f) = 2 artanh s = f - f²/2 + s (f²/2 + R) ---- */
+
+/* log x = e ln 2 + (f - half) + tail */
+typedef struct {
+    double e, f, half, tail, s, z;
+    uint64_t biased; /* e + 1023, for x that is not denormal */
+} Log_f64;
+
+static inline Log_f64 log_parts_f64(double x) {
+    const uint64_t sqrt_half = 0x3fe6a09e667f3bcd, denormal = -(uint64_t)(x < 0x1p-1022);
+    double scaled = x * from_bits_f64(0x3ff0000000000000 + (denormal & (uint64_t)54 << 52));
+    uint64_t shifted = bits_of_f64(scaled) + (0x3ff0000000000000 - sqrt_half), biased = shifted >> 52;
+    double e = from_bits_f64(0x4330000000000000 | biased) - from_bits_f64(0x4330000000000000 + 1023 + (denormal & 54));
+    double f = from_bits_f64((shifted & 0x000fffffffffffff) + sqrt_half) - 1.0;
+    double s = f / (2.0 + f), z = s * s, half = 0.5 * f * f;
+    double p = 0.14618416871215997; /* (2 artanh s - 2 s) / s³, |s| <= 3 - 2√2, error 2^-51.5 */
+    p = p * z + 0.15331552896669207;
+    p = p * z + 0.18182894545355477;
+    p = p * z + 0.22222211054622024;
+    p = p * z + 0.28571428626510875;
+    p = p * z + 0.399999999998982;
+    p = p * z + 0.666666666666667;
+    return (Log_f64){e, f, half, s * (half + p * z), s, z, biased};
+}
+
+/* y, or what the logarithm of x is at the ends of its domain. */
+static inline double log_domain_f64(double x, double y) {
+    double other = select_f64(x == 0, -(double)INFINITY, select_f64(x < 0, (double)NAN, x));
+    return select_f64((x > 0) & (x < (double)INFINITY), y, other);
+}
+
+static inline double log_f64(double x) {
+    Log_f64 l = log_parts_f64(x);
+    return log_domain_f64(x, l.e * LN2_HIGH_F64 - ((l.half - (l.tail + l.e * LN2_LOW_F64)) - l.f));
+}
+
+/* log x · (high + low) + e · (e_high + e_low): the larger part of log(1 + f), cut to 21 bits, times `high`, of 32, is exact. */
+static inline double log_of_base_f64(double x, double high, double low, double e_high, double e_low) {
+    Log_f64 l = log_parts_f64(x);
+    double main = from_bits_f64(bits_of_f64(l.f - l.half) & 0xffffffff00000000), rest = ((l.f - main) - l.half) + l.tail;
+    Sum_f64 y = sum_f64_of(l.e * e_high, main * high);
+    return log_domain_f64(x, y.high + (y.low + l.e * e_low + (rest * high + (main + rest) * low)));
 }
 
 static inline double log2_f64(double x) {
-    return log2(x);
+    return log_of_base_f64(x, 1.44269504072144627571e+00, 1.67517131648865118353e-10, 1.0, 0.0);
 }
 
 static inline double log10_f64(double x) {
-    return log10(x);
+    return log_of_base_f64(x, 4.34294481878168880939e-01, 2.50829467116452752298e-11, 3.01029995663611771306e-01,
+                           3.69423907715893078616e-13);
 }
 
-static inline double sin_f64(double x) {
-    return sin(x);
+/* log(1 + x) + doublings · ln 2, x = high + low: the rounding of 1 + x is made good. */
+static inline double log1p_sum_f64(Sum_f64 x, double doublings) {
+    double u = 1.0 + x.high, above = u - 1.0, lost = (1.0 - (u - above)) + (x.high - above) + x.low;
+    Log_f64 l = log_parts_f64(u);
+    double e = l.e + doublings, power = from_bits_f64((2047 - l.biased) << 52); /* 2 · 2^-e */
+    double tail = l.tail + 0.5 * lost * power * (1.0 - 2.0 * (l.s - l.z)); /* lost / u: 1 / (1 + f) is about 1 - 2 s + 2 s² */
+    return log_domain_f64(u, e * LN2_HIGH_F64 - ((l.half - (tail + e * LN2_LOW_F64)) - l.f));
 }
 
-static inline double cos_f64(double x) {
-    return cos(x);
+static inline double log1p_f64(double x) {
+    double y = log1p_sum_f64((Sum_f64){x, 0}, 0);
+    return __builtin_fabs(x) < 0x1p-54 ? x : y;
 }
+
+#include "trigonometric_f64.h"
+
+/* ---- still the system's ---- */
 
 static inline double tan_f64(double x) {
     return tan(x);
@@ -115,14 +229,6 @@ static inline double acos_f64(double x) {
 
 static inline double atan_f64(double x) {
     return atan(x);
-}
-
-static inline double sinh_f64(double x) {
-    return sinh(x);
-}
-
-static inline double cosh_f64(double x) {
-    return cosh(x);
 }
 
 static inline double asinh_f64(double x) {
