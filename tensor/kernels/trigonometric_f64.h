@@ -39,3 +39,118 @@ static inline double cos_f64(double x) {
     double n = shifted - ROUND_F64;
     return half_turns_f64(circular_rest_f64(size, 2.0 * n - 1.0), bits_of_f64(shifted));
 }
+
+/* ---- tangent: x = k π/2 + r, |r| <= π/4 ---- */
+
+/* sin r / cos r, both as sums; for odd k, -cos r / sin r. */
+static inline double tan_f64(double x) {
+    double shifted = x * 0.63661977236758134308 + ROUND_F64, k = shifted - ROUND_F64;
+    Sum_f64 r = circular_rest_f64(x, k);
+    double z = r.high * r.high, s = 1.5896759074131587e-10; /* (sin r - r) / r³, error relative to r 2^-58 */
+    s = s * z - 2.5050757574838432e-08;
+    s = s * z + 2.7557313689130973e-06;
+    s = s * z - 0.00019841269829801934;
+    s = s * z + 0.00833333333332241;
+    s = s * z - 0.16666666666666632;
+    double c = -1.1359613543417705e-11; /* (cos r - 1 + r²/2) / r⁴, error 2^-64 */
+    c = c * z + 2.0875722646392518e-09;
+    c = c * z - 2.7557314348018683e-07;
+    c = c * z + 2.4801587289468466e-05;
+    c = c * z - 0.0013888888888874105;
+    c = c * z + 0.0416666666666666;
+    Sum_f64 sine = sum_f64_of(r.high, s * (z * r.high) + r.low * (1.0 - 0.5 * z));
+    Sum_f64 cosine = sum_f64_of(1.0, -0.5 * z);
+    cosine = sum_f64_of(cosine.high, cosine.low + (c * (z * z) - r.high * r.low));
+    uint64_t odd = -(bits_of_f64(shifted) & 1);
+    Sum_f64 above = {select_f64(odd, -cosine.high, sine.high), select_f64(odd, -cosine.low, sine.low)};
+    Sum_f64 below = {select_f64(odd, sine.high, cosine.high), select_f64(odd, sine.low, cosine.low)};
+    Sum_f64 q = quotient_f64(above, below);
+    return __builtin_fabs(x) < 0x1p-27 ? x : q.high + q.low;
+}
+
+/* ---- arc sine and cosine: asin x for |x| < 1/2, else π/2 - 2 asin sqrt((1 - |x|) / 2) ---- */
+
+/* (asin s - s) / s, z = s² <= 1/4, error 2^-58. */
+static inline double asin_tail_f64(double z) {
+    double p = 0.028998874125483222;
+    p = p * z - 0.015212438127253425;
+    p = p * z + 0.017636788516383315;
+    p = p * z + 0.005368862248790659;
+    p = p * z + 0.010343929955748742;
+    p = p * z + 0.011475856595829429;
+    p = p * z + 0.013971561192651324;
+    p = p * z + 0.017352368698808223;
+    p = p * z + 0.022372173991937087;
+    p = p * z + 0.030381944111486255;
+    p = p * z + 0.04464285714671502;
+    p = p * z + 0.07499999999998246;
+    p = p * z + 0.16666666666666669;
+    return p * z;
+}
+
+static const double half_pi_f64 = 1.57079632679489661923, half_pi_low_f64 = 6.12323399573676603587e-17;
+
+static inline double asin_f64(double x) {
+    double size = __builtin_fabs(x);
+    bool inner = size < 0.5;
+    double z = select_f64(inner, x * x, 0.5 * (1.0 - size)), s = select_f64(inner, size, sqrt(z));
+    double tail = s * asin_tail_f64(z);
+    double outer = half_pi_f64 - (2.0 * s + (2.0 * tail - half_pi_low_f64));
+    return __builtin_copysign(select_f64(inner, s + tail, outer), x);
+}
+
+static inline double acos_f64(double x) {
+    double size = __builtin_fabs(x);
+    bool inner = size < 0.5;
+    double z = select_f64(inner, x * x, 0.5 * (1.0 - size)), s = select_f64(inner, x, sqrt(z));
+    double tail = s * asin_tail_f64(z);
+    double middle = half_pi_f64 - (s + (tail - half_pi_low_f64)), right = 2.0 * (s + tail);
+    double left = 2.0 * half_pi_f64 - (2.0 * s + (2.0 * tail - 2.0 * half_pi_low_f64));
+    return select_f64(inner, middle, select_f64(x > 0, right, left));
+}
+
+/* ---- arc tangent of a / b, a, b >= 0, one of them > 0, neither so large or so small that quotient_f64() breaks; minus that from π
+ * if `left`. With t = min / max: atan t for t <= tan π/8, else π/4 + atan((t - 1) / (t + 1)). ---- */
+
+static inline double atan_quotient_f64(double a, double b, bool left) {
+    bool swap = a > b;
+    double small = select_f64(swap, b, a), large = select_f64(swap, a, b);
+    bool far = small > 0.41421356237309503 * large;
+    Sum_f64 difference = sum_f64_of(-large, small), sum = sum_f64_of(large, small);
+    Sum_f64 above = {select_f64(far, difference.high, small), select_f64(far, difference.low, 0)};
+    Sum_f64 below = {select_f64(far, sum.high, large), select_f64(far, sum.low, 0)};
+    Sum_f64 t = quotient_f64(above, below);
+    double z = t.high * t.high, p = 0.016322939023736688; /* (atan t - t) / t³, |t| <= tan π/8, error relative to t 2^-62 */
+    p = p * z - 0.034606023681190666;
+    p = p * z + 0.04553053822252993;
+    p = p * z - 0.05230794277322742;
+    p = p * z + 0.058789781511662774;
+    p = p * z - 0.06666429451270109;
+    p = p * z + 0.07692296647431747;
+    p = p * z - 0.09090908763636109;
+    p = p * z + 0.11111111105375529;
+    p = p * z - 0.1428571428566228;
+    p = p * z + 0.19999999999999815;
+    p = p * z - 0.3333333333333333;
+    double sign = select_f64(swap ^ left, -1.0, 1.0), turns = select_f64(far, 0.5, 0);
+    turns = select_f64(swap, 1.0 - turns, turns);
+    turns = select_f64(left, 2.0 - turns, turns);
+    Sum_f64 y = sum_f64_of(turns * 0x1.921fb544p+0, sign * t.high); /* of π/2 the first 31 bits, exact times turns */
+    return y.high + (y.low + (turns * 0x1.0b4611a626331p-34 + sign * (p * z * t.high + t.low)));
+}
+
+static inline double atan_f64(double x) {
+    double size = __builtin_fabs(x), y = atan_quotient_f64(select_f64(size > 0x1p60, 0x1p60, size), 1.0, false);
+    return size < 0x1p-30 ? x : __builtin_copysign(y, x);
+}
+
+/* As C's Annex F has it. */
+static inline double atan2_f64(double y, double x) {
+    double a = __builtin_fabs(y), b = __builtin_fabs(x), large = select_f64(a < b, b, a);
+    double scale = select_f64(large > 0x1p1000, 0x1p-100, select_f64(large < 1.0, 0x1p960, 1.0));
+    bool infinite = large == (double)INFINITY;
+    a = select_f64(infinite, select_f64(a == large, 1.0, 0), a * scale);
+    b = select_f64(infinite, select_f64(b == large, 1.0, 0), select_f64(large == 0, 1.0, b * scale));
+    double angle = atan_quotient_f64(a, b, bits_of_f64(x) >> 63);
+    return select_f64((x != x) | (y != y), x + y, __builtin_copysign(angle, y));
+}
