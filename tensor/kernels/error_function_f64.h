@@ -1,9 +1,9 @@
 /* The error function and its complement in double; see elementary_f64.h. */
 
-/* x + x P(x²) for |x| < 1, else 1 - e^-Q(|x|). */
-static inline double erf_f64(double x) {
-    double size = __builtin_fabs(x), z = x * x, a = select_f64(size > 5.95, 5.95, size);
-    double p = -7.801188874097751e-10; /* erf x / x - 1, |x| <= 1, error 2^-57 */
+/* erf x, |x| <= 1 */
+static inline double inner_erf_f64(double x) {
+    double z = x * x;
+    double p = -7.801188874097751e-10; /* erf x / x - 1, error 2^-57 */
     p = p * z + 1.3722976265924504e-08;
     p = p * z - 1.6209175911748696e-07;
     p = p * z + 1.6447517677871873e-06;
@@ -15,6 +15,11 @@ static inline double erf_f64(double x) {
     p = p * z + 0.11283791670945253;
     p = p * z - 0.3761263890318355;
     p = p * z + 0.12837916709551256;
+    return x + x * p;
+}
+
+static inline double erf_f64(double x) {
+    double size = __builtin_fabs(x), a = select_f64(size > 5.95, 5.95, size);
     double q = -1.7402372804331294e-11; /* -log erfc a, 1 <= a <= 5.95, error relative to 1 / erfc a 2^-54.9 */
     q = q * a + 6.410395106038312e-10;
     q = q * a - 1.072578290417464e-08;
@@ -32,10 +37,10 @@ static inline double erf_f64(double x) {
     q = q * a + 0.6366682560636767;
     q = q * a + 1.1283685489122168;
     q = q * a + 1.0817914236078642e-06;
-    return select_f64(size < 1.0, x + x * p, __builtin_copysign(1.0 - exp_f64(-q), x));
+    return select_f64(size < 1.0, inner_erf_f64(x), __builtin_copysign(1.0 - exp_f64(-q), x));
 }
 
-/* e^-a² · P(t) / (1 + 2 a) with a = |x|, t = (a - 4) / (a + 4) (Shepherd and Laframboise, Chebyshev approximation of
+/* Near 0 it is 1 - erf x, beyond it e^-a² · P(t) / (1 + 2 a) with a = |x|, t = (a - 4) / (a + 4) (Shepherd and Laframboise, Chebyshev approximation of
  * (1 + 2x) exp(x²) erfc x, Mathematics of Computation, 1981). The three factors are sums, so that they round once. */
 static inline double erfc_f64(double x) {
     double size = __builtin_fabs(x), a = select_f64(size > 28.0, 28.0, size), t = (a - 4.0) / (a + 4.0);
@@ -69,5 +74,5 @@ static inline double erfc_f64(double x) {
     Sum_f64 y = product_f64(ratio.high, power.high);
     y.low += ratio.high * (power.low + tail.low) + ratio.low * power.high;
     double right = scale_f64(y.high + y.low, shifted);
-    return select_f64(x < 0, 2.0 - right, right);
+    return select_f64(size < 0.5, 1.0 - inner_erf_f64(x), select_f64(x < 0, 2.0 - right, right));
 }
