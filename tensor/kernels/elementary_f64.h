@@ -48,12 +48,6 @@ static inline Sum_f64 quotient_f64(Sum_f64 a, Sum_f64 b) {
     return (Sum_f64){q, (((a.high - p.high) - p.low) + (a.low - q * b.low)) * inverse};
 }
 
-/* yes or no, by masks: of nested `?:` the compiler may make paths, and vectorise each of them. */
-static inline double select_f64(bool condition, double yes, double no) {
-    uint64_t mask = -(uint64_t)condition;
-    return from_bits_f64((bits_of_f64(yes) & mask) | (bits_of_f64(no) & ~mask));
-}
-
 /* x, or the limit with its sign; NaN stays. */
 static inline double clamp_size_f64(double x, double limit) {
     return __builtin_fabs(x) > limit ? __builtin_copysign(limit, x) : x;
@@ -112,7 +106,7 @@ static inline Sum_f64 quarter_expm1_f64(double x) {
 }
 
 static inline double expm1_f64(double x) {
-    Sum_f64 quarter = quarter_expm1_f64(clamp_size_f64(select_f64(x < -44.0, -44.0, x), 710.48));
+    Sum_f64 quarter = quarter_expm1_f64(clamp_size_f64(x < -44.0 ? -44.0 : x, 710.48));
     return __builtin_fabs(x) < 0x1p-60 ? x : 4.0 * (quarter.high + quarter.low);
 }
 
@@ -153,10 +147,10 @@ typedef struct {
 } Log_f64;
 
 static inline Log_f64 log_parts_f64(double x) {
-    const uint64_t sqrt_half = 0x3fe6a09e667f3bcd, denormal = -(uint64_t)(x < 0x1p-1022);
-    double scaled = x * from_bits_f64(0x3ff0000000000000 + (denormal & (uint64_t)54 << 52));
-    uint64_t shifted = bits_of_f64(scaled) + (0x3ff0000000000000 - sqrt_half), biased = shifted >> 52;
-    double e = from_bits_f64(0x4330000000000000 | biased) - from_bits_f64(0x4330000000000000 + 1023 + (denormal & 54));
+    const uint64_t sqrt_half = 0x3fe6a09e667f3bcd;
+    const bool denormal = x < 0x1p-1022;
+    uint64_t shifted = bits_of_f64(x * (denormal ? 0x1p54 : 1.0)) + (0x3ff0000000000000 - sqrt_half), biased = shifted >> 52;
+    double e = from_bits_f64(0x4330000000000000 | biased) - (denormal ? 0x1p52 + 1077.0 : 0x1p52 + 1023.0);
     double f = from_bits_f64((shifted & 0x000fffffffffffff) + sqrt_half) - 1.0;
     double s = f / (2.0 + f), z = s * s, half = 0.5 * f * f;
     double p = 0.14618416871215997; /* (2 artanh s - 2 s) / s³, |s| <= 3 - 2√2, error 2^-51.5 */
@@ -171,8 +165,8 @@ static inline Log_f64 log_parts_f64(double x) {
 
 /* y, or what the logarithm of x is at the ends of its domain. */
 static inline double log_domain_f64(double x, double y) {
-    double other = select_f64(x == 0, -(double)INFINITY, select_f64(x < 0, (double)NAN, x));
-    return select_f64((x > 0) & (x < (double)INFINITY), y, other);
+    double other = x == 0 ? -(double)INFINITY : x < 0 ? (double)NAN : x;
+    return ((x > 0) & (x < (double)INFINITY)) ? y : other;
 }
 
 static inline double log_f64(double x) {
@@ -216,8 +210,8 @@ static inline double asinh_f64(double x) {
     double size = __builtin_fabs(x);
     bool large = size > 0x1p54;
     Sum_f64 above = sum_f64_of(size, size * size / (1.0 + sqrt(1.0 + size * size)));
-    Sum_f64 shown = {select_f64(large, size, above.high), select_f64(large, 0, above.low)};
-    double y = log1p_sum_f64(shown, from_bits_f64(bits_of_f64(1.0) & -(uint64_t)large));
+    Sum_f64 shown = {large ? size : above.high, large ? 0 : above.low};
+    double y = log1p_sum_f64(shown, large ? 1.0 : 0.0);
     return size < 0x1p-30 ? x : __builtin_copysign(y, x);
 }
 
@@ -227,8 +221,8 @@ static inline double acosh_f64(double x) {
     double t = x - 1.0, root = sqrt(t * (t + 2.0));
     Sum_f64 above = {t + root, 0};
     above.low = t > root ? (t - above.high) + root : (root - above.high) + t;
-    Sum_f64 shown = {select_f64(large, x, above.high), select_f64(large, 0, above.low)};
-    double y = log1p_sum_f64(shown, from_bits_f64(bits_of_f64(1.0) & -(uint64_t)large));
+    Sum_f64 shown = {large ? x : above.high, large ? 0 : above.low};
+    double y = log1p_sum_f64(shown, large ? 1.0 : 0.0);
     return x < 1.0 ? (double)NAN : y;
 }
 
@@ -237,7 +231,7 @@ static inline double atanh_f64(double x) {
     double size = __builtin_fabs(x);
     Sum_f64 q = quotient_f64((Sum_f64){2.0 * size, 0}, sum_f64_of(1.0, -size));
     double y = 0.5 * log1p_sum_f64(q, 0);
-    y = select_f64(size < 1.0, y, select_f64(size == 1.0, (double)INFINITY, (double)NAN));
+    y = size < 1.0 ? y : size == 1.0 ? (double)INFINITY : (double)NAN;
     return size < 0x1p-30 ? x : __builtin_copysign(y, x);
 }
 
@@ -245,10 +239,10 @@ static inline double atanh_f64(double x) {
 
 /* log2 x for x > 0; -inf of 0, inf of inf. With s = f / (2 + f): e + s (2 / ln 2 + (2/3) / ln 2 s² + …), the sums double. */
 static inline Sum_f64 log2_sum_f64(double x) {
-    const uint64_t sqrt_half = 0x3fe6a09e667f3bcd, denormal = -(uint64_t)(x < 0x1p-1022);
-    double scaled = x * from_bits_f64(0x3ff0000000000000 + (denormal & (uint64_t)54 << 52));
-    uint64_t shifted = bits_of_f64(scaled) + (0x3ff0000000000000 - sqrt_half), biased = shifted >> 52;
-    double e = from_bits_f64(0x4330000000000000 | biased) - from_bits_f64(0x4330000000000000 + 1023 + (denormal & 54));
+    const uint64_t sqrt_half = 0x3fe6a09e667f3bcd;
+    const bool denormal = x < 0x1p-1022;
+    uint64_t shifted = bits_of_f64(x * (denormal ? 0x1p54 : 1.0)) + (0x3ff0000000000000 - sqrt_half), biased = shifted >> 52;
+    double e = from_bits_f64(0x4330000000000000 | biased) - (denormal ? 0x1p52 + 1077.0 : 0x1p52 + 1023.0);
     double f = from_bits_f64((shifted & 0x000fffffffffffff) + sqrt_half) - 1.0;
     Sum_f64 s = quotient_f64((Sum_f64){f, 0}, sum_f64_of(2.0, f));
     s = sum_f64_of(s.high, s.low);
@@ -271,7 +265,7 @@ static inline Sum_f64 log2_sum_f64(double x) {
     Sum_f64 whole = sum_f64_of(e, y.high);
     whole = sum_f64_of(whole.high, whole.low + y.low);
     bool ordinary = (x > 0) & (x < (double)INFINITY);
-    return (Sum_f64){select_f64(ordinary, whole.high, x > 0 ? x : -(double)INFINITY), select_f64(ordinary, whole.low, 0)};
+    return (Sum_f64){ordinary ? whole.high : x > 0 ? x : -(double)INFINITY, ordinary ? whole.low : 0};
 }
 
 static inline bool is_whole_f64(double size) {
@@ -288,21 +282,21 @@ static inline double pow_f64(double x, double y) {
     double r = ((bounded - (shifted - SCALE_F64)) + rest) * 0.69314718055994530942;
     double z = scale_f64((exp_tail_f64(r) + r) + 1.0, shifted);
     bool whole = is_whole_f64(y_size), odd = whole & (y_size < 0x1p53) & !is_whole_f64(0.5 * y_size);
-    z = select_f64((x < 0) & !whole & (size < (double)INFINITY), (double)NAN, z);
-    z = from_bits_f64(bits_of_f64(z) ^ (bits_of_f64(x) & -(uint64_t)odd & 0x8000000000000000));
-    z = select_f64((x != x) | (y != y), x + y, z);
-    return select_f64((y == 0) | (x == 1.0) | ((x == -1.0) & (y_size == (double)INFINITY)), 1.0, z);
+    z = ((x < 0) & !whole & (size < (double)INFINITY)) ? (double)NAN : z;
+    z = odd ? __builtin_copysign(z, x) : z;
+    z = ((x != x) | (y != y)) ? x + y : z;
+    return ((y == 0) | (x == 1.0) | ((x == -1.0) & (y_size == (double)INFINITY))) ? 1.0 : z;
 }
 
 /* sqrt(x² + y²), scaled so that no square that counts overflows or underflows. */
 static inline double hypot_f64(double x, double y) {
-    double a = __builtin_fabs(x), b = __builtin_fabs(y), large = select_f64(a < b, b, a);
-    double scale = select_f64(large > 0x1p500, 0x1p-600, select_f64(large < 0x1p-450, 0x1p600, 1.0));
-    double back = select_f64(large > 0x1p500, 0x1p600, select_f64(large < 0x1p-450, 0x1p-600, 1.0));
+    double a = __builtin_fabs(x), b = __builtin_fabs(y), large = a < b ? b : a;
+    double scale = large > 0x1p500 ? 0x1p-600 : large < 0x1p-450 ? 0x1p600 : 1.0;
+    double back = large > 0x1p500 ? 0x1p600 : large < 0x1p-450 ? 0x1p-600 : 1.0;
     a *= scale;
     b *= scale;
     double z = sqrt(a * a + b * b) * back;
-    return select_f64((__builtin_fabs(x) == (double)INFINITY) | (__builtin_fabs(y) == (double)INFINITY), (double)INFINITY, z);
+    return ((__builtin_fabs(x) == (double)INFINITY) | (__builtin_fabs(y) == (double)INFINITY)) ? (double)INFINITY : z;
 }
 
 #include "trigonometric_f64.h"

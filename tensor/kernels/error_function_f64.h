@@ -19,7 +19,7 @@ static inline double inner_erf_f64(double x) {
 }
 
 static inline double erf_f64(double x) {
-    double size = __builtin_fabs(x), a = select_f64(size > 5.95, 5.95, size);
+    double size = __builtin_fabs(x), a = size > 5.95 ? 5.95 : size;
     double q = -1.7402372804331294e-11; /* -log erfc a, 1 <= a <= 5.95, error relative to 1 / erfc a 2^-54.9 */
     q = q * a + 6.410395106038312e-10;
     q = q * a - 1.072578290417464e-08;
@@ -37,13 +37,13 @@ static inline double erf_f64(double x) {
     q = q * a + 0.6366682560636767;
     q = q * a + 1.1283685489122168;
     q = q * a + 1.0817914236078642e-06;
-    return select_f64(size < 1.0, inner_erf_f64(x), __builtin_copysign(1.0 - exp_f64(-q), x));
+    return size < 1.0 ? inner_erf_f64(x) : __builtin_copysign(1.0 - exp_f64(-q), x);
 }
 
 /* Near 0 it is 1 - erf x, beyond it e^-a² · P(t) / (1 + 2 a) with a = |x|, t = (a - 4) / (a + 4) (Shepherd and Laframboise, Chebyshev approximation of
  * (1 + 2x) exp(x²) erfc x, Mathematics of Computation, 1981). The three factors are sums, so that they round once. */
 static inline double erfc_f64(double x) {
-    double size = __builtin_fabs(x), a = select_f64(size > 28.0, 28.0, size), t = (a - 4.0) / (a + 4.0);
+    double size = __builtin_fabs(x), a = size > 28.0 ? 28.0 : size, t = (a - 4.0) / (a + 4.0);
     double p = -1.7176492951560853e-09; /* (1 + 2 a) e^a² erfc a, a <= 28, relative error 2^-56.2 */
     p = p * t - 1.338635377275236e-08;
     p = p * t - 7.778934809231955e-09;
@@ -74,5 +74,5 @@ static inline double erfc_f64(double x) {
     Sum_f64 y = product_f64(ratio.high, power.high);
     y.low += ratio.high * (power.low + tail.low) + ratio.low * power.high;
     double right = scale_f64(y.high + y.low, shifted);
-    return select_f64(size < 0.5, 1.0 - inner_erf_f64(x), select_f64(x < 0, 2.0 - right, right));
+    return size < 0.5 ? 1.0 - inner_erf_f64(x) : x < 0 ? 2.0 - right : right;
 }

@@ -61,9 +61,9 @@ static inline double tan_f64(double x) {
     Sum_f64 sine = sum_f64_of(r.high, s * (z * r.high) + r.low * (1.0 - 0.5 * z));
     Sum_f64 cosine = sum_f64_of(1.0, -0.5 * z);
     cosine = sum_f64_of(cosine.high, cosine.low + (c * (z * z) - r.high * r.low));
-    uint64_t odd = -(bits_of_f64(shifted) & 1);
-    Sum_f64 above = {select_f64(odd, -cosine.high, sine.high), select_f64(odd, -cosine.low, sine.low)};
-    Sum_f64 below = {select_f64(odd, sine.high, cosine.high), select_f64(odd, sine.low, cosine.low)};
+    bool odd = from_bits_f64(bits_of_f64(shifted) << 63 >> 1) != 0; /* SSE2 compares doubles, but no 64-bit integers */
+    Sum_f64 above = {odd ? -cosine.high : sine.high, odd ? -cosine.low : sine.low};
+    Sum_f64 below = {odd ? sine.high : cosine.high, odd ? sine.low : cosine.low};
     Sum_f64 q = quotient_f64(above, below);
     return __builtin_fabs(x) < 0x1p-27 ? x : q.high + q.low;
 }
@@ -93,20 +93,20 @@ static const double half_pi_f64 = 1.57079632679489661923, half_pi_low_f64 = 6.12
 static inline double asin_f64(double x) {
     double size = __builtin_fabs(x);
     bool inner = size < 0.5;
-    double z = select_f64(inner, x * x, 0.5 * (1.0 - size)), s = select_f64(inner, size, sqrt(z));
+    double z = inner ? x * x : 0.5 * (1.0 - size), s = inner ? size : sqrt(z);
     double tail = s * asin_tail_f64(z);
     double outer = half_pi_f64 - (2.0 * s + (2.0 * tail - half_pi_low_f64));
-    return __builtin_copysign(select_f64(inner, s + tail, outer), x);
+    return __builtin_copysign(inner ? s + tail : outer, x);
 }
 
 static inline double acos_f64(double x) {
     double size = __builtin_fabs(x);
     bool inner = size < 0.5;
-    double z = select_f64(inner, x * x, 0.5 * (1.0 - size)), s = select_f64(inner, x, sqrt(z));
+    double z = inner ? x * x : 0.5 * (1.0 - size), s = inner ? x : sqrt(z);
     double tail = s * asin_tail_f64(z);
     double middle = half_pi_f64 - (s + (tail - half_pi_low_f64)), right = 2.0 * (s + tail);
     double left = 2.0 * half_pi_f64 - (2.0 * s + (2.0 * tail - 2.0 * half_pi_low_f64));
-    return select_f64(inner, middle, select_f64(x > 0, right, left));
+    return inner ? middle : x > 0 ? right : left;
 }
 
 /* ---- arc tangent of a / b, a, b >= 0, one of them > 0, neither so large or so small that quotient_f64() breaks; minus that from π
@@ -114,11 +114,11 @@ static inline double acos_f64(double x) {
 
 static inline double atan_quotient_f64(double a, double b, bool left) {
     bool swap = a > b;
-    double small = select_f64(swap, b, a), large = select_f64(swap, a, b);
+    double small = swap ? b : a, large = swap ? a : b;
     bool far = small > 0.41421356237309503 * large;
     Sum_f64 difference = sum_f64_of(-large, small), sum = sum_f64_of(large, small);
-    Sum_f64 above = {select_f64(far, difference.high, small), select_f64(far, difference.low, 0)};
-    Sum_f64 below = {select_f64(far, sum.high, large), select_f64(far, sum.low, 0)};
+    Sum_f64 above = {far ? difference.high : small, far ? difference.low : 0};
+    Sum_f64 below = {far ? sum.high : large, far ? sum.low : 0};
     Sum_f64 t = quotient_f64(above, below);
     double z = t.high * t.high, p = 0.016322939023736688; /* (atan t - t) / t³, |t| <= tan π/8, error relative to t 2^-62 */
     p = p * z - 0.034606023681190666;
@@ -132,25 +132,25 @@ static inline double atan_quotient_f64(double a, double b, bool left) {
     p = p * z - 0.1428571428566228;
     p = p * z + 0.19999999999999815;
     p = p * z - 0.3333333333333333;
-    double sign = select_f64(swap ^ left, -1.0, 1.0), turns = select_f64(far, 0.5, 0);
-    turns = select_f64(swap, 1.0 - turns, turns);
-    turns = select_f64(left, 2.0 - turns, turns);
+    double sign = swap != left ? -1.0 : 1.0, turns = far ? 0.5 : 0;
+    turns = swap ? 1.0 - turns : turns;
+    turns = left ? 2.0 - turns : turns;
     Sum_f64 y = sum_f64_of(turns * 0x1.921fb544p+0, sign * t.high); /* of π/2 the first 31 bits, exact times turns */
     return y.high + (y.low + (turns * 0x1.0b4611a626331p-34 + sign * (p * z * t.high + t.low)));
 }
 
 static inline double atan_f64(double x) {
-    double size = __builtin_fabs(x), y = atan_quotient_f64(select_f64(size > 0x1p60, 0x1p60, size), 1.0, false);
+    double size = __builtin_fabs(x), y = atan_quotient_f64(clamp_size_f64(size, 0x1p60), 1.0, false);
     return size < 0x1p-30 ? x : __builtin_copysign(y, x);
 }
 
 /* As C's Annex F has it. */
 static inline double atan2_f64(double y, double x) {
-    double a = __builtin_fabs(y), b = __builtin_fabs(x), large = select_f64(a < b, b, a);
-    double scale = select_f64(large > 0x1p1000, 0x1p-100, select_f64(large < 1.0, 0x1p960, 1.0));
+    double a = __builtin_fabs(y), b = __builtin_fabs(x), large = a < b ? b : a;
+    double scale = large > 0x1p1000 ? 0x1p-100 : large < 1.0 ? 0x1p960 : 1.0;
     bool infinite = large == (double)INFINITY;
-    a = select_f64(infinite, select_f64(a == large, 1.0, 0), a * scale);
-    b = select_f64(infinite, select_f64(b == large, 1.0, 0), select_f64(large == 0, 1.0, b * scale));
-    double angle = atan_quotient_f64(a, b, bits_of_f64(x) >> 63);
-    return select_f64((x != x) | (y != y), x + y, __builtin_copysign(angle, y));
+    a = infinite ? (a == large ? 1.0 : 0) : a * scale;
+    b = infinite ? (b == large ? 1.0 : 0) : large == 0 ? 1.0 : b * scale;
+    double angle = atan_quotient_f64(a, b, from_bits_f64(bits_of_f64(x) >> 63 << 62) != 0);
+    return ((x != x) | (y != y)) ? x + y : __builtin_copysign(angle, y);
 }
