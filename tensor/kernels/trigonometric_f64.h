@@ -148,9 +148,11 @@ static inline double atan_f64(double x) {
 static inline double atan2_f64(double y, double x) {
     double a = __builtin_fabs(y), b = __builtin_fabs(x), large = a < b ? b : a;
     double scale = large > 0x1p1000 ? 0x1p-100 : large < 1.0 ? 0x1p960 : 1.0;
+    double corner_a = a == large ? 1.0 : 0.0, corner_b = b == large ? 1.0 : 0.0;
     bool infinite = large == (double)INFINITY;
-    a = infinite ? (a == large ? 1.0 : 0) : a * scale;
-    b = infinite ? (b == large ? 1.0 : 0) : large == 0 ? 1.0 : b * scale;
+    a = infinite ? corner_a : a * scale;
+    b = infinite ? corner_b : b * scale;
+    b = large == 0 ? 1.0 : b;
     double angle = atan_quotient_f64(a, b, from_bits_f64(bits_of_f64(x) >> 63 << 62) != 0);
     return ((x != x) | (y != y)) ? x + y : __builtin_copysign(angle, y);
 }
