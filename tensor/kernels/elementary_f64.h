@@ -140,18 +140,28 @@ static inline double sigmoid_f64(double x) {
 
 /* ---- logarithms: x = 2^e (1 + f), √½ <= 1 + f < √2; with s = f / (2 + f), log(1 + f) = 2 artanh s = f - f²/2 + s (f²/2 + R) ---- */
 
+typedef struct {
+    double e, f;
+    uint64_t biased; /* e + 1023, for x that is not denormal */
+} Parts_f64;
+
+static inline Parts_f64 parts_f64(double x) {
+    const uint64_t sqrt_half = 0x3fe6a09e667f3bcd, two_to_52 = 0x4330000000000000;
+    double factor = x < 0x1p-1022 ? 0x1p54 : 1.0;
+    uint64_t shifted = bits_of_f64(x * factor) + (0x3ff0000000000000 - sqrt_half), biased = shifted >> 52;
+    double e = from_bits_f64(two_to_52 | biased) - from_bits_f64(two_to_52 | bits_of_f64(factor) >> 52);
+    return (Parts_f64){e, from_bits_f64((shifted & 0x000fffffffffffff) + sqrt_half) - 1.0, biased};
+}
+
 /* log x = e ln 2 + (f - half) + tail */
 typedef struct {
     double e, f, half, tail, s, z;
-    uint64_t biased; /* e + 1023, for x that is not denormal */
+    uint64_t biased;
 } Log_f64;
 
 static inline Log_f64 log_parts_f64(double x) {
-    const uint64_t sqrt_half = 0x3fe6a09e667f3bcd;
-    const bool denormal = x < 0x1p-1022;
-    uint64_t shifted = bits_of_f64(x * (denormal ? 0x1p54 : 1.0)) + (0x3ff0000000000000 - sqrt_half), biased = shifted >> 52;
-    double e = from_bits_f64(0x4330000000000000 | biased) - (denormal ? 0x1p52 + 1077.0 : 0x1p52 + 1023.0);
-    double f = from_bits_f64((shifted & 0x000fffffffffffff) + sqrt_half) - 1.0;
+    Parts_f64 parts = parts_f64(x);
+    double f = parts.f;
     double s = f / (2.0 + f), z = s * s, half = 0.5 * f * f;
     double p = 0.14618416871215997; /* (2 artanh s - 2 s) / s³, |s| <= 3 - 2√2, error 2^-51.5 */
     p = p * z + 0.15331552896669207;
@@ -160,7 +170,7 @@ static inline Log_f64 log_parts_f64(double x) {
     p = p * z + 0.28571428626510875;
     p = p * z + 0.399999999998982;
     p = p * z + 0.666666666666667;
-    return (Log_f64){e, f, half, s * (half + p * z), s, z, biased};
+    return (Log_f64){parts.e, f, half, s * (half + p * z), s, z, parts.biased};
 }
 
 /* y, or what the logarithm of x is at the ends of its domain. */
@@ -239,13 +249,8 @@ static inline double atanh_f64(double x) {
 
 /* log2 x for x > 0; -inf of 0, inf of inf. With s = f / (2 + f): e + s (2 / ln 2 + (2/3) / ln 2 s² + …), the sums double. */
 static inline Sum_f64 log2_sum_f64(double x) {
-    const uint64_t sqrt_half = 0x3fe6a09e667f3bcd;
-    const bool denormal = x < 0x1p-1022;
-    uint64_t shifted = bits_of_f64(x * (denormal ? 0x1p54 : 1.0)) + (0x3ff0000000000000 - sqrt_half), biased = shifted >> 52;
-    double e = from_bits_f64(0x4330000000000000 | biased) - (denormal ? 0x1p52 + 1077.0 : 0x1p52 + 1023.0);
-    double f = from_bits_f64((shifted & 0x000fffffffffffff) + sqrt_half) - 1.0;
-    Sum_f64 s = quotient_f64((Sum_f64){f, 0}, sum_f64_of(2.0, f));
-    s = sum_f64_of(s.high, s.low);
+    Parts_f64 parts = parts_f64(x);
+    Sum_f64 s = quotient_f64((Sum_f64){parts.f, 0}, sum_f64_of(2.0, parts.f));
     Sum_f64 square = product_f64(s.high, s.high);
     double z = square.high, z_low = square.low + 2.0 * s.high * s.low;
     double p = 0.16915267968079067; /* (2 artanh s - 2 s - 2/3 s³) / (ln 2 s^5), |s| <= 3 - 2√2, relative error of all 2^-70 */
@@ -262,30 +267,27 @@ static inline Sum_f64 log2_sum_f64(double x) {
     factor.low += cubic.low + (z_low * third + (z * third_low + (z * z * p + 4.0710547481862066e-17)));
     Sum_f64 y = product_f64(s.high, factor.high);
     y.low += s.high * factor.low + s.low * factor.high;
-    Sum_f64 whole = sum_f64_of(e, y.high);
+    Sum_f64 whole = sum_f64_of(parts.e, y.high);
     whole = sum_f64_of(whole.high, whole.low + y.low);
-    bool ordinary = (x > 0) & (x < (double)INFINITY);
-    return (Sum_f64){ordinary ? whole.high : x > 0 ? x : -(double)INFINITY, ordinary ? whole.low : 0};
-}
-
-static inline bool is_whole_f64(double size) {
-    return (size >= 0x1p52) | ((size + 0x1p52) - 0x1p52 == size);
+    whole.high = x < (double)INFINITY ? whole.high : x;
+    whole.high = x == 0 ? -(double)INFINITY : whole.high;
+    return whole;
 }
 
 /* As C's Annex F has it. */
 static inline double pow_f64(double x, double y) {
     double size = __builtin_fabs(x), y_size = __builtin_fabs(y);
     Sum_f64 l = log2_sum_f64(size), product = product_f64(y, l.high);
-    product.low += y * l.low;
     double bounded = clamp_size_f64(product.high, 1080.0), shifted = bounded + SCALE_F64;
-    double rest = __builtin_fabs(product.high) < 1080.0 ? product.low : 0.0;
+    double rest = __builtin_fabs(product.high) <= 1080.0 ? product.low + y * l.low : 0.0; /* it may be NaN beyond */
     double r = ((bounded - (shifted - SCALE_F64)) + rest) * 0.69314718055994530942;
     double z = scale_f64((exp_tail_f64(r) + r) + 1.0, shifted);
-    bool whole = is_whole_f64(y_size), odd = whole & (y_size < 0x1p53) & !is_whole_f64(0.5 * y_size);
-    z = ((x < 0) & !whole & (size < (double)INFINITY)) ? (double)NAN : z;
-    z = odd ? __builtin_copysign(z, x) : z;
-    z = ((x != x) | (y != y)) ? x + y : z;
-    return ((y == 0) | (x == 1.0) | ((x == -1.0) & (y_size == (double)INFINITY))) ? 1.0 : z;
+    z = ((size == 1.0) | (y == 0)) ? 1.0 : z;
+    /* From 2^53 on all numbers are even; below, the sum's last bit says whether y, rounded, is odd. */
+    double at_most = y_size > 0x1p53 ? 0x1p53 : y_size, offset = y_size < 0x1p52 ? 0x1p52 : 0.0, sum = at_most + offset;
+    double rounded = sum - offset, sign = from_bits_f64(bits_of_f64(x) & bits_of_f64(sum) << 63);
+    double broken = ((x < 0) & (x > -(double)INFINITY)) ? (double)NAN : z;
+    return rounded == at_most ? __builtin_copysign(z, sign) : broken;
 }
 
 /* sqrt(x² + y²), scaled so that no square that counts overflows or underflows. */
