@@ -6,13 +6,16 @@
  * A compiler may fuse a·b + c or not, as the instruction set allows. Where a rounding error is computed, the product is
  * either exact in double (so that fusing changes nothing) or made by product_f64(). */
 
-static inline uint64_t bits_of_f64(double x) {
+/* A call left in a loop would keep it from being vectorised. */
+#define INLINE_F64 static inline __attribute__((always_inline))
+
+INLINE_F64 uint64_t bits_of_f64(double x) {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
 
-static inline double from_bits_f64(uint64_t bits) {
+INLINE_F64 double from_bits_f64(uint64_t bits) {
     double x;
     memcpy(&x, &bits, sizeof x);
     return x;
@@ -24,13 +27,13 @@ typedef struct {
 } Sum_f64;
 
 /* a + b exactly, |a| >= |b| (Dekker, 1971). */
-static inline Sum_f64 sum_f64_of(double a, double b) {
+INLINE_F64 Sum_f64 sum_f64_of(double a, double b) {
     double high = a + b;
     return (Sum_f64){high, (a - high) + b};
 }
 
 /* a·b exactly, barring overflow and underflow: by one fused operation, or from halves of 26 and 27 bits (Dekker, 1971). */
-static inline Sum_f64 product_f64(double a, double b) {
+INLINE_F64 Sum_f64 product_f64(double a, double b) {
     double p = a * b;
 #ifdef __FP_FAST_FMA
     return (Sum_f64){p, __builtin_fma(a, b, -p)};
@@ -42,14 +45,14 @@ static inline Sum_f64 product_f64(double a, double b) {
 }
 
 /* a / b, with the error of the quotient. */
-static inline Sum_f64 quotient_f64(Sum_f64 a, Sum_f64 b) {
+INLINE_F64 Sum_f64 quotient_f64(Sum_f64 a, Sum_f64 b) {
     double inverse = 1.0 / b.high, q = a.high * inverse;
     Sum_f64 p = product_f64(q, b.high);
     return (Sum_f64){q, (((a.high - p.high) - p.low) + (a.low - q * b.low)) * inverse};
 }
 
 /* x, or the limit with its sign; NaN stays. */
-static inline double clamp_size_f64(double x, double limit) {
+INLINE_F64 double clamp_size_f64(double x, double limit) {
     return __builtin_fabs(x) > limit ? __builtin_copysign(limit, x) : x;
 }
 
@@ -62,7 +65,7 @@ static inline double clamp_size_f64(double x, double limit) {
 #define LN2_LOW_F64 1.90821492927058770002e-10
 
 /* e^r - 1 - r, |r| <= ln 2 / 2, error 2^-56.1. */
-static inline double exp_tail_f64(double r) {
+INLINE_F64 double exp_tail_f64(double r) {
     double p = 2.511009630403349e-08;
     p = p * r + 2.7620140796145187e-07;
     p = p * r + 2.755724221351069e-06;
@@ -79,25 +82,25 @@ static inline double exp_tail_f64(double r) {
 /* The low bits of n + SCALE_F64, shifted into the exponent's place, are 2^(n + 1023): halved, two powers whose product is 2^n,
  * so that a denormal result rounds once. */
 #define SCALE_F64 (ROUND_F64 + 2046.0)
-static inline double scale_f64(double p, double shifted) {
+INLINE_F64 double scale_f64(double p, double shifted) {
     uint64_t exponents = bits_of_f64(shifted), half = exponents >> 1;
     return p * from_bits_f64(half << 52) * from_bits_f64((exponents - half) << 52);
 }
 
-static inline double exp_f64(double x) {
+INLINE_F64 double exp_f64(double x) {
     double bounded = clamp_size_f64(x, 750.0), shifted = bounded * 1.44269504088896340736 + SCALE_F64, n = shifted - SCALE_F64;
     double r = (bounded - n * LN2_HIGH_F64) - n * LN2_LOW_F64;
     return scale_f64((exp_tail_f64(r) + r) + 1.0, shifted);
 }
 
-static inline double exp2_f64(double x) {
+INLINE_F64 double exp2_f64(double x) {
     double bounded = clamp_size_f64(x, 1080.0), shifted = bounded + SCALE_F64;
     double r = (bounded - (shifted - SCALE_F64)) * 0.69314718055994530942;
     return scale_f64((exp_tail_f64(r) + r) + 1.0, shifted);
 }
 
 /* (e^x - 1) / 4 for x from -44 to 710.48, where sinh overflows: 2^(n-2) (e^r - 1) + (2^(n-2) - 1/4). */
-static inline Sum_f64 quarter_expm1_f64(double x) {
+INLINE_F64 Sum_f64 quarter_expm1_f64(double x) {
     const double magic = ROUND_F64 + 1021.0;
     double shifted = x * 1.44269504088896340736 + magic, n = shifted - magic, power = from_bits_f64(bits_of_f64(shifted) << 52);
     double high = x - n * LN2_HIGH_F64, r = high - n * LN2_LOW_F64, lost = (high - r) - n * LN2_LOW_F64;
@@ -105,13 +108,13 @@ static inline Sum_f64 quarter_expm1_f64(double x) {
     return (Sum_f64){y.high, y.low + power * (p.low + lost)};
 }
 
-static inline double expm1_f64(double x) {
+INLINE_F64 double expm1_f64(double x) {
     Sum_f64 quarter = quarter_expm1_f64(clamp_size_f64(x < -44.0 ? -44.0 : x, 710.48));
     return __builtin_fabs(x) < 0x1p-60 ? x : 4.0 * (quarter.high + quarter.low);
 }
 
 /* With E = e^-2|x| - 1: -E / (2 + E). The quotient q is made good by its derivatives: 2 / (2 + E) is 1 - q. */
-static inline double tanh_f64(double x) {
+INLINE_F64 double tanh_f64(double x) {
     double size = __builtin_fabs(x);
     Sum_f64 e = quarter_expm1_f64(-2.0 * (size > 22.0 ? 22.0 : size)), below = sum_f64_of(0.5, e.high);
     double q = e.high / below.high, y = q + (e.low - q * (below.low + e.low)) * (2.0 - 2.0 * q);
@@ -119,19 +122,19 @@ static inline double tanh_f64(double x) {
 }
 
 /* With E = e^|x| - 1: (E + E / (1 + E)) / 2. */
-static inline double sinh_f64(double x) {
+INLINE_F64 double sinh_f64(double x) {
     Sum_f64 e = quarter_expm1_f64(clamp_size_f64(__builtin_fabs(x), 710.48)), below = sum_f64_of(0.25, e.high);
     Sum_f64 q = quotient_f64(e, (Sum_f64){below.high, below.low + e.low});
     double y = 2.0 * (e.high + (0.25 * q.high + (e.low + 0.25 * q.low)));
     return __builtin_fabs(x) < 0x1p-30 ? x : __builtin_copysign(y, x);
 }
 
-static inline double cosh_f64(double x) {
+INLINE_F64 double cosh_f64(double x) {
     Sum_f64 e = quarter_expm1_f64(clamp_size_f64(__builtin_fabs(x), 710.48)), quarter = sum_f64_of(0.25, e.high);
     return 2.0 * (quarter.high + (quarter.low + e.low + 0.0625 / quarter.high));
 }
 
-static inline double sigmoid_f64(double x) {
+INLINE_F64 double sigmoid_f64(double x) {
     double z = exp_f64(-__builtin_fabs(x));
     Sum_f64 below = sum_f64_of(1.0, z);
     double y = (x < 0 ? z : 1.0) / below.high;
@@ -145,7 +148,7 @@ typedef struct {
     uint64_t biased; /* e + 1023, for x that is not denormal */
 } Parts_f64;
 
-static inline Parts_f64 parts_f64(double x) {
+INLINE_F64 Parts_f64 parts_f64(double x) {
     const uint64_t sqrt_half = 0x3fe6a09e667f3bcd, two_to_52 = 0x4330000000000000;
     double factor = x < 0x1p-1022 ? 0x1p54 : 1.0;
     uint64_t shifted = bits_of_f64(x * factor) + (0x3ff0000000000000 - sqrt_half), biased = shifted >> 52;
@@ -159,7 +162,7 @@ typedef struct {
     uint64_t biased;
 } Log_f64;
 
-static inline Log_f64 log_parts_f64(double x) {
+INLINE_F64 Log_f64 log_parts_f64(double x) {
     Parts_f64 parts = parts_f64(x);
     double f = parts.f;
     double s = f / (2.0 + f), z = s * s, half = 0.5 * f * f;
@@ -174,35 +177,35 @@ static inline Log_f64 log_parts_f64(double x) {
 }
 
 /* y, or what the logarithm of x is at the ends of its domain. */
-static inline double log_domain_f64(double x, double y) {
+INLINE_F64 double log_domain_f64(double x, double y) {
     double other = x == 0 ? -(double)INFINITY : x < 0 ? (double)NAN : x;
     return ((x > 0) & (x < (double)INFINITY)) ? y : other;
 }
 
-static inline double log_f64(double x) {
+INLINE_F64 double log_f64(double x) {
     Log_f64 l = log_parts_f64(x);
     return log_domain_f64(x, l.e * LN2_HIGH_F64 - ((l.half - (l.tail + l.e * LN2_LOW_F64)) - l.f));
 }
 
 /* log x · (high + low) + e · (e_high + e_low): the larger part of log(1 + f), cut to 21 bits, times `high`, of 32, is exact. */
-static inline double log_of_base_f64(double x, double high, double low, double e_high, double e_low) {
+INLINE_F64 double log_of_base_f64(double x, double high, double low, double e_high, double e_low) {
     Log_f64 l = log_parts_f64(x);
     double main = from_bits_f64(bits_of_f64(l.f - l.half) & 0xffffffff00000000), rest = ((l.f - main) - l.half) + l.tail;
     Sum_f64 y = sum_f64_of(l.e * e_high, main * high);
     return log_domain_f64(x, y.high + (y.low + l.e * e_low + (rest * high + (main + rest) * low)));
 }
 
-static inline double log2_f64(double x) {
+INLINE_F64 double log2_f64(double x) {
     return log_of_base_f64(x, 1.44269504072144627571e+00, 1.67517131648865118353e-10, 1.0, 0.0);
 }
 
-static inline double log10_f64(double x) {
+INLINE_F64 double log10_f64(double x) {
     return log_of_base_f64(x, 4.34294481878168880939e-01, 2.50829467116452752298e-11, 3.01029995663611771306e-01,
                            3.69423907715893078616e-13);
 }
 
 /* log(1 + x) + doublings · ln 2, x = high + low: the rounding of 1 + x is made good. */
-static inline double log1p_sum_f64(Sum_f64 x, double doublings) {
+INLINE_F64 double log1p_sum_f64(Sum_f64 x, double doublings) {
     double u = 1.0 + x.high, above = u - 1.0, lost = (1.0 - (u - above)) + (x.high - above) + x.low;
     Log_f64 l = log_parts_f64(u);
     double e = l.e + doublings, power = from_bits_f64((2047 - l.biased) << 52); /* 2 · 2^-e */
@@ -210,13 +213,13 @@ static inline double log1p_sum_f64(Sum_f64 x, double doublings) {
     return log_domain_f64(u, e * LN2_HIGH_F64 - ((l.half - (tail + e * LN2_LOW_F64)) - l.f));
 }
 
-static inline double log1p_f64(double x) {
+INLINE_F64 double log1p_f64(double x) {
     double y = log1p_sum_f64((Sum_f64){x, 0}, 0);
     return __builtin_fabs(x) < 0x1p-54 ? x : y;
 }
 
 /* log(|x| + sqrt(x² + 1)); beyond 2^54 the root is |x|. */
-static inline double asinh_f64(double x) {
+INLINE_F64 double asinh_f64(double x) {
     double size = __builtin_fabs(x);
     bool large = size > 0x1p54;
     Sum_f64 above = sum_f64_of(size, size * size / (1.0 + sqrt(1.0 + size * size)));
@@ -226,7 +229,7 @@ static inline double asinh_f64(double x) {
 }
 
 /* log(x + sqrt(x² - 1)), with t = x - 1: log(1 + t + sqrt(t (t + 2))). */
-static inline double acosh_f64(double x) {
+INLINE_F64 double acosh_f64(double x) {
     bool large = x > 0x1p54;
     double t = x - 1.0, root = sqrt(t * (t + 2.0));
     Sum_f64 above = {t + root, 0};
@@ -237,7 +240,7 @@ static inline double acosh_f64(double x) {
 }
 
 /* log(1 + 2 |x| / (1 - |x|)) / 2 */
-static inline double atanh_f64(double x) {
+INLINE_F64 double atanh_f64(double x) {
     double size = __builtin_fabs(x);
     Sum_f64 q = quotient_f64((Sum_f64){2.0 * size, 0}, sum_f64_of(1.0, -size));
     double y = 0.5 * log1p_sum_f64(q, 0);
@@ -248,7 +251,7 @@ static inline double atanh_f64(double x) {
 /* ---- powers: 2^(y log2 |x|), the logarithm to 2^-66 of itself ---- */
 
 /* log2 x for x > 0; -inf of 0, inf of inf. With s = f / (2 + f): e + s (2 / ln 2 + (2/3) / ln 2 s² + …), the sums double. */
-static inline Sum_f64 log2_sum_f64(double x) {
+INLINE_F64 Sum_f64 log2_sum_f64(double x) {
     Parts_f64 parts = parts_f64(x);
     Sum_f64 s = quotient_f64((Sum_f64){parts.f, 0}, sum_f64_of(2.0, parts.f));
     Sum_f64 square = product_f64(s.high, s.high);
@@ -275,7 +278,7 @@ static inline Sum_f64 log2_sum_f64(double x) {
 }
 
 /* As C's Annex F has it. */
-static inline double pow_f64(double x, double y) {
+INLINE_F64 double pow_f64(double x, double y) {
     double size = __builtin_fabs(x), y_size = __builtin_fabs(y);
     Sum_f64 l = log2_sum_f64(size), product = product_f64(y, l.high);
     double bounded = clamp_size_f64(product.high, 1080.0), shifted = bounded + SCALE_F64;
@@ -291,7 +294,7 @@ static inline double pow_f64(double x, double y) {
 }
 
 /* sqrt(x² + y²), scaled so that no square that counts overflows or underflows. */
-static inline double hypot_f64(double x, double y) {
+INLINE_F64 double hypot_f64(double x, double y) {
     double a = __builtin_fabs(x), b = __builtin_fabs(y), large = a < b ? b : a;
     double scale = large > 0x1p500 ? 0x1p-600 : large < 0x1p-450 ? 0x1p600 : 1.0;
     double back = large > 0x1p500 ? 0x1p600 : large < 0x1p-450 ? 0x1p-600 : 1.0;

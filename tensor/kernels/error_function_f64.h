@@ -1,7 +1,7 @@
 /* The error function and its complement in double; see elementary_f64.h. */
 
 /* erf x, |x| <= 1 */
-static inline double inner_erf_f64(double x) {
+INLINE_F64 double inner_erf_f64(double x) {
     double z = x * x;
     double p = -7.801188874097751e-10; /* erf x / x - 1, error 2^-57 */
     p = p * z + 1.3722976265924504e-08;
@@ -18,7 +18,7 @@ static inline double inner_erf_f64(double x) {
     return x + x * p;
 }
 
-static inline double erf_f64(double x) {
+INLINE_F64 double erf_f64(double x) {
     double size = __builtin_fabs(x), a = size > 5.95 ? 5.95 : size;
     double q = -1.7402372804331294e-11; /* -log erfc a, 1 <= a <= 5.95, error relative to 1 / erfc a 2^-54.9 */
     q = q * a + 6.410395106038312e-10;
@@ -42,7 +42,7 @@ static inline double erf_f64(double x) {
 
 /* Near 0 it is 1 - erf x, beyond it e^-a² · P(t) / (1 + 2 a) with a = |x|, t = (a - 4) / (a + 4) (Shepherd and Laframboise, Chebyshev approximation of
  * (1 + 2x) exp(x²) erfc x, Mathematics of Computation, 1981). The three factors are sums, so that they round once. */
-static inline double erfc_f64(double x) {
+INLINE_F64 double erfc_f64(double x) {
     double size = __builtin_fabs(x), a = size > 28.0 ? 28.0 : size, t = (a - 4.0) / (a + 4.0);
     double p = -1.7176492951560853e-09; /* (1 + 2 a) e^a² erfc a, a <= 28, relative error 2^-56.2 */
     p = p * t - 1.338635377275236e-08;

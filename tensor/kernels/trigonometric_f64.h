@@ -7,13 +7,13 @@
 
 /* x - k π/2, |k| < 2^21, as a sum. π/2 in four parts (Cody and Waite): the products by the first three are exact, and so are
  * the first two differences; no double up to 2^21 is closer than 2^-60.5 to a multiple of π/2, and the error is below 2^-117. */
-static inline Sum_f64 circular_rest_f64(double x, double k) {
+INLINE_F64 Sum_f64 circular_rest_f64(double x, double k) {
     double t = (x - k * 0x1.921fb54p+0) - k * 0x1.10b46p-30, r = t - k * 0x1.1a62633p-54;
     return (Sum_f64){r, ((t - r) - k * 0x1.1a62633p-54) - k * 0x1.45c06e0e68948p-86};
 }
 
 /* sin r, with the sign of k: -1 to odd halves of k. k + 1.5 · 2^53 is `shifted`. */
-static inline double half_turns_f64(Sum_f64 r, uint64_t turns) {
+INLINE_F64 double half_turns_f64(Sum_f64 r, uint64_t turns) {
     double z = r.high * r.high;
     double p = 2.7222595229580176e-15; /* (sin r - r) / r³, |r| <= π/2, error relative to r 2^-61.9 */
     p = p * z - 7.643098333442345e-13;
@@ -27,14 +27,14 @@ static inline double half_turns_f64(Sum_f64 r, uint64_t turns) {
     return from_bits_f64(bits_of_f64(y) ^ turns << 63);
 }
 
-static inline double sin_f64(double x) {
+INLINE_F64 double sin_f64(double x) {
     double shifted = x * 0.31830988618379067154 + ROUND_F64, n = shifted - ROUND_F64;
     double y = half_turns_f64(circular_rest_f64(x, 2.0 * n), bits_of_f64(shifted));
     return __builtin_fabs(x) < 0x1p-27 ? x : y;
 }
 
 /* sin(x + π/2); k = 2 n - 1 where x is near (n - 1/2) π. */
-static inline double cos_f64(double x) {
+INLINE_F64 double cos_f64(double x) {
     double size = __builtin_fabs(x), shifted = (size * 0.31830988618379067154 + 0.5) + ROUND_F64;
     double n = shifted - ROUND_F64;
     return half_turns_f64(circular_rest_f64(size, 2.0 * n - 1.0), bits_of_f64(shifted));
@@ -43,7 +43,7 @@ static inline double cos_f64(double x) {
 /* ---- tangent: x = k π/2 + r, |r| <= π/4 ---- */
 
 /* sin r / cos r, both as sums; for odd k, -cos r / sin r. */
-static inline double tan_f64(double x) {
+INLINE_F64 double tan_f64(double x) {
     double shifted = x * 0.63661977236758134308 + ROUND_F64, k = shifted - ROUND_F64;
     Sum_f64 r = circular_rest_f64(x, k);
     double z = r.high * r.high, s = 1.5896759074131587e-10; /* (sin r - r) / r³, error relative to r 2^-58 */
@@ -71,7 +71,7 @@ static inline double tan_f64(double x) {
 /* ---- arc sine and cosine: asin x for |x| < 1/2, else π/2 - 2 asin sqrt((1 - |x|) / 2) ---- */
 
 /* (asin s - s) / s, z = s² <= 1/4, error 2^-58. */
-static inline double asin_tail_f64(double z) {
+INLINE_F64 double asin_tail_f64(double z) {
     double p = 0.028998874125483222;
     p = p * z - 0.015212438127253425;
     p = p * z + 0.017636788516383315;
@@ -90,7 +90,7 @@ static inline double asin_tail_f64(double z) {
 
 static const double half_pi_f64 = 1.57079632679489661923, half_pi_low_f64 = 6.12323399573676603587e-17;
 
-static inline double asin_f64(double x) {
+INLINE_F64 double asin_f64(double x) {
     double size = __builtin_fabs(x);
     bool inner = size < 0.5;
     double z = inner ? x * x : 0.5 * (1.0 - size), s = inner ? size : sqrt(z);
@@ -99,7 +99,7 @@ static inline double asin_f64(double x) {
     return __builtin_copysign(inner ? s + tail : outer, x);
 }
 
-static inline double acos_f64(double x) {
+INLINE_F64 double acos_f64(double x) {
     double size = __builtin_fabs(x);
     bool inner = size < 0.5;
     double z = inner ? x * x : 0.5 * (1.0 - size), s = inner ? x : sqrt(z);
@@ -112,7 +112,7 @@ static inline double acos_f64(double x) {
 /* ---- arc tangent of a / b, a, b >= 0, one of them > 0, neither so large or so small that quotient_f64() breaks; minus that from π
  * if `left`. With t = min / max: atan t for t <= tan π/8, else π/4 + atan((t - 1) / (t + 1)). ---- */
 
-static inline double atan_quotient_f64(double a, double b, bool left) {
+INLINE_F64 double atan_quotient_f64(double a, double b, bool left) {
     bool swap = a > b;
     double small = swap ? b : a, large = swap ? a : b;
     bool far = small > 0.41421356237309503 * large;
@@ -139,13 +139,13 @@ static inline double atan_quotient_f64(double a, double b, bool left) {
     return y.high + (y.low + (turns * 0x1.0b4611a626331p-34 + sign * (p * z * t.high + t.low)));
 }
 
-static inline double atan_f64(double x) {
+INLINE_F64 double atan_f64(double x) {
     double size = __builtin_fabs(x), y = atan_quotient_f64(clamp_size_f64(size, 0x1p60), 1.0, false);
     return size < 0x1p-30 ? x : __builtin_copysign(y, x);
 }
 
 /* As C's Annex F has it. */
-static inline double atan2_f64(double y, double x) {
+INLINE_F64 double atan2_f64(double y, double x) {
     double a = __builtin_fabs(y), b = __builtin_fabs(x), large = a < b ? b : a;
     double scale = large > 0x1p1000 ? 0x1p-100 : large < 1.0 ? 0x1p960 : 1.0;
     double corner_a = a == large ? 1.0 : 0.0, corner_b = b == large ? 1.0 : 0.0;
