@@ -26,7 +26,7 @@ typedef struct {
     double high, low;
 } Sum_f64;
 
-/* a + b exactly, |a| >= |b| (Dekker, 1971). */
+/* a + b: exactly, if |a| >= |b| (Dekker, 1971) or both are multiples of the sum's last place; else to about that place. */
 INLINE_F64 Sum_f64 sum_f64_of(double a, double b) {
     double high = a + b;
     return (Sum_f64){high, (a - high) + b};
@@ -41,6 +41,16 @@ INLINE_F64 Sum_f64 product_f64(double a, double b) {
     double a1 = from_bits_f64(bits_of_f64(a) & 0xfffffffff8000000), a2 = a - a1;
     double b1 = from_bits_f64(bits_of_f64(b) & 0xfffffffff8000000), b2 = b - b1;
     return (Sum_f64){p, ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2};
+#endif
+}
+
+/* a·b + c, rounded once where the instruction set can. For sums of two products and for conditional values, where the
+ * compiler's choice of what to fuse could differ between the vectorised loop and its rest. */
+INLINE_F64 double fused_f64(double a, double b, double c) {
+#ifdef __FP_FAST_FMA
+    return __builtin_fma(a, b, c);
+#else
+    return a * b + c;
 #endif
 }
 
@@ -141,7 +151,8 @@ INLINE_F64 double sigmoid_f64(double x) {
     return y - y * below.low; /* nearly by below.low / below.high */
 }
 
-/* ---- logarithms: x = 2^e (1 + f), √½ <= 1 + f < √2; with s = f / (2 + f), log(1 + f) = 2 artanh s = f - f²/2 + s (f²/2 + R) ---- */
+/* ---- logarithms: x = 2^e (1 + f), √½ <= 1 + f < √2; with s = f / (2 + f),
+ * log(1 + f) = 2 artanh s = f - f²/2 + s (f²/2 + R) ---- */
 
 typedef struct {
     double e, f;
@@ -173,7 +184,7 @@ INLINE_F64 Log_f64 log_parts_f64(double x) {
     p = p * z + 0.28571428626510875;
     p = p * z + 0.399999999998982;
     p = p * z + 0.666666666666667;
-    return (Log_f64){parts.e, f, half, s * (half + p * z), s, z, parts.biased};
+    return (Log_f64){parts.e, f, half, s * fused_f64(p, z, half), s, z, parts.biased};
 }
 
 /* y, or what the logarithm of x is at the ends of its domain. */
@@ -184,7 +195,7 @@ INLINE_F64 double log_domain_f64(double x, double y) {
 
 INLINE_F64 double log_f64(double x) {
     Log_f64 l = log_parts_f64(x);
-    return log_domain_f64(x, l.e * LN2_HIGH_F64 - ((l.half - (l.tail + l.e * LN2_LOW_F64)) - l.f));
+    return log_domain_f64(x, l.e * LN2_HIGH_F64 - ((l.half - fused_f64(l.e, LN2_LOW_F64, l.tail)) - l.f));
 }
 
 /* log x · (high + low) + e · (e_high + e_low): the larger part of log(1 + f), cut to 21 bits, times `high`, of 32, is exact. */
@@ -192,7 +203,7 @@ INLINE_F64 double log_of_base_f64(double x, double high, double low, double e_hi
     Log_f64 l = log_parts_f64(x);
     double main = from_bits_f64(bits_of_f64(l.f - l.half) & 0xffffffff00000000), rest = ((l.f - main) - l.half) + l.tail;
     Sum_f64 y = sum_f64_of(l.e * e_high, main * high);
-    return log_domain_f64(x, y.high + (y.low + l.e * e_low + (rest * high + (main + rest) * low)));
+    return log_domain_f64(x, y.high + (y.low + l.e * e_low + fused_f64(rest, high, (main + rest) * low)));
 }
 
 INLINE_F64 double log2_f64(double x) {
@@ -209,8 +220,8 @@ INLINE_F64 double log1p_sum_f64(Sum_f64 x, double doublings) {
     double u = 1.0 + x.high, above = u - 1.0, lost = (1.0 - (u - above)) + (x.high - above) + x.low;
     Log_f64 l = log_parts_f64(u);
     double e = l.e + doublings, power = from_bits_f64((2047 - l.biased) << 52); /* 2 · 2^-e */
-    double tail = l.tail + 0.5 * lost * power * (1.0 - 2.0 * (l.s - l.z)); /* lost / u: 1 / (1 + f) is about 1 - 2 s + 2 s² */
-    return log_domain_f64(u, e * LN2_HIGH_F64 - ((l.half - (tail + e * LN2_LOW_F64)) - l.f));
+    double tail = fused_f64(0.5 * lost * power, 1.0 - 2.0 * (l.s - l.z), l.tail); /* 1 / (1 + f) is about 1 - 2 s + 2 s² */
+    return log_domain_f64(u, e * LN2_HIGH_F64 - ((l.half - fused_f64(e, LN2_LOW_F64, tail)) - l.f));
 }
 
 INLINE_F64 double log1p_f64(double x) {
@@ -256,7 +267,7 @@ INLINE_F64 Sum_f64 log2_sum_f64(double x) {
     Sum_f64 s = quotient_f64((Sum_f64){parts.f, 0}, sum_f64_of(2.0, parts.f));
     Sum_f64 square = product_f64(s.high, s.high);
     double z = square.high, z_low = square.low + 2.0 * s.high * s.low;
-    double p = 0.16915267968079067; /* (2 artanh s - 2 s - 2/3 s³) / (ln 2 s^5), |s| <= 3 - 2√2, relative error of all 2^-70 */
+    double p = 0.16915267968079067; /* (2 artanh s - 2 s - 2/3 s³) / (s^5 ln 2), |s| <= 3 - 2√2, error of all 2^-70 */
     p = p * z + 0.168882979588597;
     p = p * z + 0.19238065738705787;
     p = p * z + 0.22195278679596026;
@@ -269,7 +280,7 @@ INLINE_F64 Sum_f64 log2_sum_f64(double x) {
     Sum_f64 factor = sum_f64_of(2.8853900817779268, cubic.high);
     factor.low += cubic.low + (z_low * third + (z * third_low + (z * z * p + 4.0710547481862066e-17)));
     Sum_f64 y = product_f64(s.high, factor.high);
-    y.low += s.high * factor.low + s.low * factor.high;
+    y.low += fused_f64(s.high, factor.low, s.low * factor.high);
     Sum_f64 whole = sum_f64_of(parts.e, y.high);
     whole = sum_f64_of(whole.high, whole.low + y.low);
     whole.high = x < (double)INFINITY ? whole.high : x;
@@ -300,7 +311,7 @@ INLINE_F64 double hypot_f64(double x, double y) {
     double back = large > 0x1p500 ? 0x1p600 : large < 0x1p-450 ? 0x1p-600 : 1.0;
     a *= scale;
     b *= scale;
-    double z = sqrt(a * a + b * b) * back;
+    double z = sqrt(fused_f64(a, a, b * b)) * back;
     return ((__builtin_fabs(x) == (double)INFINITY) | (__builtin_fabs(y) == (double)INFINITY)) ? (double)INFINITY : z;
 }
 

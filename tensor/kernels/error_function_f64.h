@@ -15,7 +15,7 @@ INLINE_F64 double inner_erf_f64(double x) {
     p = p * z + 0.11283791670945253;
     p = p * z - 0.3761263890318355;
     p = p * z + 0.12837916709551256;
-    return x + x * p;
+    return fused_f64(x, p, x);
 }
 
 INLINE_F64 double erf_f64(double x) {
@@ -40,8 +40,9 @@ INLINE_F64 double erf_f64(double x) {
     return size < 1.0 ? inner_erf_f64(x) : __builtin_copysign(1.0 - exp_f64(-q), x);
 }
 
-/* Near 0 it is 1 - erf x, beyond it e^-a² · P(t) / (1 + 2 a) with a = |x|, t = (a - 4) / (a + 4) (Shepherd and Laframboise, Chebyshev approximation of
- * (1 + 2x) exp(x²) erfc x, Mathematics of Computation, 1981). The three factors are sums, so that they round once. */
+/* Near 0 it is 1 - erf x, beyond it e^-a² · P(t) / (1 + 2 a) with a = |x|, t = (a - 4) / (a + 4) (Shepherd and Laframboise,
+ * Chebyshev approximation of (1 + 2x) exp(x²) erfc x, Mathematics of Computation, 1981). The factors are sums, so that their
+ * product rounds once. */
 INLINE_F64 double erfc_f64(double x) {
     double size = __builtin_fabs(x), a = size > 28.0 ? 28.0 : size, t = (a - 4.0) / (a + 4.0);
     double p = -1.7176492951560853e-09; /* (1 + 2 a) e^a² erfc a, a <= 28, relative error 2^-56.2 */
@@ -66,13 +67,17 @@ INLINE_F64 double erfc_f64(double x) {
     p = p * t + 0.0680970542547366;
     p = p * t + 0.015379652102619764;
     p = p * t - 0.1396211168405629;
-    Sum_f64 ratio = quotient_f64(sum_f64_of(1.2329951186255526, p * t), sum_f64_of(1.0, 2.0 * a)), square = product_f64(a, a);
+    double above = fused_f64(p, t, 1.2329951186255526), above_low = fused_f64(p, t, 1.2329951186255526 - above);
+    Sum_f64 ratio = quotient_f64((Sum_f64){above, above_low}, sum_f64_of(1.0, 2.0 * a));
+    Sum_f64 square = product_f64(a, a);
     double shifted = square.high * -1.44269504088896340736 + SCALE_F64, n = shifted - SCALE_F64;
-    double high = -square.high - n * LN2_HIGH_F64, r = high - n * LN2_LOW_F64, lost = ((high - r) - n * LN2_LOW_F64) - square.low;
+    double high = -square.high - n * LN2_HIGH_F64, r = high - n * LN2_LOW_F64;
+    double lost = ((high - r) - n * LN2_LOW_F64) - square.low;
     Sum_f64 rest = sum_f64_of(r, lost), tail = sum_f64_of(rest.high, exp_tail_f64(rest.high) + rest.low);
     Sum_f64 power = sum_f64_of(1.0, tail.high);
     Sum_f64 y = product_f64(ratio.high, power.high);
-    y.low += ratio.high * (power.low + tail.low) + ratio.low * power.high;
+    y.low += fused_f64(ratio.high, power.low + tail.low, ratio.low * power.high);
     double right = scale_f64(y.high + y.low, shifted);
-    return size < 0.5 ? 1.0 - inner_erf_f64(x) : x < 0 ? 2.0 - right : right;
+    double z = size < 0.5 ? 1.0 - inner_erf_f64(x) : x < 0 ? 2.0 - right : right;
+    return x == x ? z : x; /* the sign of NaN, too, is the same everywhere */
 }

@@ -21,7 +21,7 @@
     }
 
 /* Where double's sine, cosine and tangent have to ask libm; float's own reach everywhere. */
-#define FAR(x) (sizeof(T) == sizeof(double) && M(fabs)(x) > (T)0x1p21)
+#define FAR(x) (sizeof(T) == sizeof(double) && M(fabs)(x) > (T)CIRCULAR_REACH_F64)
 
 /* By blocks, so that one far number does not keep the others from being vectorised. */
 #define ROW1_NEAR(name, ...)                                                                            \

@@ -2,18 +2,20 @@
 
 /* ---- sine and cosine: x = k π/2 + r, |r| <= π/2, k even for the sine and odd for the cosine ---- */
 
-/* Beyond it k π/2 would no longer be exact: rows.h then asks libm. */
+/* How large x may be; for larger ones rows.h asks libm. */
 #define CIRCULAR_REACH_F64 0x1p21
 
-/* x - k π/2, |k| < 2^21, as a sum. π/2 in four parts (Cody and Waite): the products by the first three are exact, and so are
- * the first two differences; no double up to 2^21 is closer than 2^-60.5 to a multiple of π/2, and the error is below 2^-117. */
+/* x - k π/2, |k| < 2^21, as a sum. π/2 in four parts (Cody and Waite): the products by the first three, of 27, 27 and 29 bits,
+ * are exact. So are the first two differences, which are multiples of 2^-52 below 2 (or, of x < 1, rounded where the result
+ * hardly changes). The error of the last product is below 2^-117, and no double up to 2^21 is closer than 2^-60.5 to a
+ * multiple of π/2. */
 INLINE_F64 Sum_f64 circular_rest_f64(double x, double k) {
     double t = (x - k * 0x1.921fb54p+0) - k * 0x1.10b46p-30, r = t - k * 0x1.1a62633p-54;
     return (Sum_f64){r, ((t - r) - k * 0x1.1a62633p-54) - k * 0x1.45c06e0e68948p-86};
 }
 
-/* sin r, with the sign of k: -1 to odd halves of k. k + 1.5 · 2^53 is `shifted`. */
-INLINE_F64 double half_turns_f64(Sum_f64 r, uint64_t turns) {
+/* sin r, negated if `half_turns` is odd. */
+INLINE_F64 double sin_of_rest_f64(Sum_f64 r, uint64_t half_turns) {
     double z = r.high * r.high;
     double p = 2.7222595229580176e-15; /* (sin r - r) / r³, |r| <= π/2, error relative to r 2^-61.9 */
     p = p * z - 7.643098333442345e-13;
@@ -23,13 +25,13 @@ INLINE_F64 double half_turns_f64(Sum_f64 r, uint64_t turns) {
     p = p * z - 0.00019841269841215374;
     p = p * z + 0.008333333333333212;
     p = p * z - 0.16666666666666666;
-    double y = r.high + (p * (z * r.high) + r.low * (1.0 - 0.5 * z));
-    return from_bits_f64(bits_of_f64(y) ^ turns << 63);
+    double y = r.high + fused_f64(p, z * r.high, r.low * (1.0 - 0.5 * z));
+    return from_bits_f64(bits_of_f64(y) ^ half_turns << 63);
 }
 
 INLINE_F64 double sin_f64(double x) {
     double shifted = x * 0.31830988618379067154 + ROUND_F64, n = shifted - ROUND_F64;
-    double y = half_turns_f64(circular_rest_f64(x, 2.0 * n), bits_of_f64(shifted));
+    double y = sin_of_rest_f64(circular_rest_f64(x, 2.0 * n), bits_of_f64(shifted));
     return __builtin_fabs(x) < 0x1p-27 ? x : y;
 }
 
@@ -37,7 +39,7 @@ INLINE_F64 double sin_f64(double x) {
 INLINE_F64 double cos_f64(double x) {
     double size = __builtin_fabs(x), shifted = (size * 0.31830988618379067154 + 0.5) + ROUND_F64;
     double n = shifted - ROUND_F64;
-    return half_turns_f64(circular_rest_f64(size, 2.0 * n - 1.0), bits_of_f64(shifted));
+    return sin_of_rest_f64(circular_rest_f64(size, 2.0 * n - 1.0), bits_of_f64(shifted));
 }
 
 /* ---- tangent: x = k π/2 + r, |r| <= π/4 ---- */
@@ -58,9 +60,9 @@ INLINE_F64 double tan_f64(double x) {
     c = c * z + 2.4801587289468466e-05;
     c = c * z - 0.0013888888888874105;
     c = c * z + 0.0416666666666666;
-    Sum_f64 sine = sum_f64_of(r.high, s * (z * r.high) + r.low * (1.0 - 0.5 * z));
+    Sum_f64 sine = sum_f64_of(r.high, fused_f64(s, z * r.high, r.low * (1.0 - 0.5 * z)));
     Sum_f64 cosine = sum_f64_of(1.0, -0.5 * z);
-    cosine = sum_f64_of(cosine.high, cosine.low + (c * (z * z) - r.high * r.low));
+    cosine = sum_f64_of(cosine.high, cosine.low + fused_f64(c, z * z, -r.high * r.low));
     bool odd = from_bits_f64(bits_of_f64(shifted) << 63 >> 1) != 0; /* SSE2 compares doubles, but no 64-bit integers */
     Sum_f64 above = {odd ? -cosine.high : sine.high, odd ? -cosine.low : sine.low};
     Sum_f64 below = {odd ? sine.high : cosine.high, odd ? sine.low : cosine.low};
@@ -94,23 +96,23 @@ INLINE_F64 double asin_f64(double x) {
     double size = __builtin_fabs(x);
     bool inner = size < 0.5;
     double z = inner ? x * x : 0.5 * (1.0 - size), s = inner ? size : sqrt(z);
-    double tail = s * asin_tail_f64(z);
-    double outer = half_pi_f64 - (2.0 * s + (2.0 * tail - half_pi_low_f64));
-    return __builtin_copysign(inner ? s + tail : outer, x);
+    double tail = asin_tail_f64(z), inside = fused_f64(s, tail, s);
+    double outer = half_pi_f64 - (2.0 * s + fused_f64(2.0 * s, tail, -half_pi_low_f64));
+    return __builtin_copysign(inner ? inside : outer, x);
 }
 
 INLINE_F64 double acos_f64(double x) {
     double size = __builtin_fabs(x);
     bool inner = size < 0.5;
     double z = inner ? x * x : 0.5 * (1.0 - size), s = inner ? x : sqrt(z);
-    double tail = s * asin_tail_f64(z);
-    double middle = half_pi_f64 - (s + (tail - half_pi_low_f64)), right = 2.0 * (s + tail);
-    double left = 2.0 * half_pi_f64 - (2.0 * s + (2.0 * tail - 2.0 * half_pi_low_f64));
+    double tail = asin_tail_f64(z), right = 2.0 * fused_f64(s, tail, s);
+    double middle = half_pi_f64 - (s + fused_f64(s, tail, -half_pi_low_f64));
+    double left = 2.0 * half_pi_f64 - (2.0 * s + fused_f64(2.0 * s, tail, -2.0 * half_pi_low_f64));
     return inner ? middle : x > 0 ? right : left;
 }
 
-/* ---- arc tangent of a / b, a, b >= 0, one of them > 0, neither so large or so small that quotient_f64() breaks; minus that from π
- * if `left`. With t = min / max: atan t for t <= tan π/8, else π/4 + atan((t - 1) / (t + 1)). ---- */
+/* ---- arc tangent of a / b, a, b >= 0, where b / a or a / b is a number; π minus it if `left`. With t = min / max: atan t
+ * for t <= tan π/8, else π/4 + atan((t - 1) / (t + 1)). ---- */
 
 INLINE_F64 double atan_quotient_f64(double a, double b, bool left) {
     bool swap = a > b;
@@ -136,7 +138,7 @@ INLINE_F64 double atan_quotient_f64(double a, double b, bool left) {
     turns = swap ? 1.0 - turns : turns;
     turns = left ? 2.0 - turns : turns;
     Sum_f64 y = sum_f64_of(turns * 0x1.921fb544p+0, sign * t.high); /* of π/2 the first 31 bits, exact times turns */
-    return y.high + (y.low + (turns * 0x1.0b4611a626331p-34 + sign * (p * z * t.high + t.low)));
+    return y.high + (y.low + fused_f64(turns, 0x1.0b4611a626331p-34, sign * fused_f64(p * z, t.high, t.low)));
 }
 
 INLINE_F64 double atan_f64(double x) {
