@@ -19,6 +19,7 @@ static Suite *(*const suites[])(void) = {
     optim_suite,
     badinput_suite,
     golden_suite,
+    math_f64_suite,
     memory_suite,
     pool_suite,
     walk_suite,

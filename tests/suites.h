@@ -16,6 +16,7 @@ Suite *nn_suite(void);
 Suite *optim_suite(void);
 Suite *badinput_suite(void);
 Suite *golden_suite(void);
+Suite *math_f64_suite(void);
 Suite *memory_suite(void);
 Suite *pool_suite(void);
 Suite *walk_suite(void);
