@@ -5,6 +5,10 @@
 #define lgamma_r_f(x, sign) lgammaf_r(x, sign)
 #define lgamma_r_(x, sign) lgamma_r(x, sign)
 
+static inline double gelu_f64(double x) {
+    return x * 0.5 * erfc_f64(-x * 0.70710678118654752440);
+}
+
 /* Winitzki's approximation (2008), then Halley steps on erf(y) - x, which cube the error each time. */
 static double erfinv_of(double x) {
     if (!(x > -1 && x < 1)) return x == 1 || x == -1 ? x * INFINITY : NAN;
