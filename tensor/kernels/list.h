@@ -1,7 +1,10 @@
 /* The elementwise kernels, a line each: how a result comes from x (and y, and the parameters p[…]). T is the type that
- * computes; M(sqrt) is sqrtf or sqrt of libm, S(exp) is exp_f32 or exp_f64 of elementary_f32.h or elementary_f64.h, or scalar.h. A new kernel is one
- * line here; its rows, its place in the table and its tensor_…() function follow from it. Included several times, with the
+ * computes; M(sqrt) is sqrtf or sqrt of libm, S(exp) is exp_f32 or exp_f64 of the headers beside this one. A new kernel is one line here; its rows, its place in the table and its tensor_…() function follow from it. Included several times, with the
  * macros that its user defines, and that end here. */
+
+#ifndef UNARY_SPLIT /* a condition, a quick way for rows where all x fulfil it, the way for any x, with the same bits */
+#define UNARY_SPLIT(name, near, quick, ...) UNARY(name, __VA_ARGS__)
+#endif
 
 /* Floating results of one operand. */
 UNARY(exp, S(exp)(x))
@@ -14,9 +17,9 @@ UNARY(log1p, S(log1p)(x))
 UNARY(sqrt, M(sqrt)(x))
 UNARY(rsqrt, 1 / M(sqrt)(x))
 UNARY(reciprocal, 1 / x)
-UNARY(sin, S(sin)(x))
-UNARY(cos, S(cos)(x))
-UNARY(tan, S(tan)(x))
+UNARY_SPLIT(sin, S(is_near)(x), S(sin_near)(x), S(sin)(x))
+UNARY_SPLIT(cos, S(is_near)(x), S(cos_near)(x), S(cos)(x))
+UNARY_SPLIT(tan, S(is_near)(x), S(tan_near)(x), S(tan)(x))
 UNARY(asin, S(asin)(x))
 UNARY(acos, S(acos)(x))
 UNARY(atan, S(atan)(x))
@@ -30,7 +33,7 @@ UNARY(sigmoid, S(sigmoid)(x))
 UNARY(logsigmoid, (x < 0 ? x : 0) - S(log1p)(S(exp)(-M(fabs)(x))))
 UNARY(relu6, x < 0 ? 0 : x > 6 ? 6 : x)
 UNARY(silu, x * S(sigmoid)(x))
-UNARY(mish, x * S(tanh)(S(softplus)(x)))
+UNARY(mish, S(mish)(x))
 UNARY(softsign, x / (1 + M(fabs)(x)))
 UNARY(hardsigmoid, x <= -3 ? 0 : x >= 3 ? 1 : x / 6 + (T)0.5)
 UNARY(hardswish, x <= -3 ? 0 : x >= 3 ? x : x * (x + 3) / 6)
@@ -108,6 +111,7 @@ COMPARE(logical_or, x != 0 || y != 0)
 COMPARE(logical_xor, (x != 0) != (y != 0))
 
 #undef UNARY
+#undef UNARY_SPLIT
 #undef UNARY_ANY
 #undef PREDICATE
 #undef BINARY

@@ -43,7 +43,21 @@
         }                                                                                                \
     }
 
+#define SPLIT(name, near, quick, ...)                                                                      \
+    ROW1(name##_quick, T, quick)                                                                           \
+    ROW1(name##_any, T, __VA_ARGS__)                                                                       \
+    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) {        \
+        const T *a = (const T *)data[1];                                                                   \
+        int far = 0;                                                                                       \
+        _Pragma("omp simd reduction(|:far)") for (int64_t i = 0; i < n; i++) {                             \
+            T x = a[i * step[1]];                                                                          \
+            far |= !(near);                                                                                \
+        }                                                                                                  \
+        (far ? S(name##_any_row) : S(name##_quick_row))(data, step, n, p);                                 \
+    }
+
 #define UNARY(name, ...) ROW1(name, T, __VA_ARGS__)
+#define UNARY_SPLIT SPLIT
 #define UNARY_ANY(name, ...) ROW1(name, T, __VA_ARGS__)
 #define PREDICATE(name, ...) ROW1(name, bool, __VA_ARGS__)
 #define BINARY(name, ...) ROW2(name, T, __VA_ARGS__)
@@ -51,6 +65,7 @@
 #define COMPARE(name, ...) ROW2(name, bool, __VA_ARGS__)
 #ifdef INTEGERS_ONLY
 #undef UNARY
+#undef UNARY_SPLIT
 #undef PREDICATE
 #undef BINARY
 #define UNARY(name, ...)
@@ -80,5 +95,6 @@ static void S(where_row)(char *const *data, const int64_t *step, int64_t n, cons
 }
 #undef WHERE_LOOP
 #undef ROW1
+#undef SPLIT
 #undef ROW2
 #undef ROW2_LOOP

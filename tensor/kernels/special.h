@@ -2,15 +2,32 @@
 
 #define EULER_PI 3.14159265358979323846
 
+/* Where the quick way of a trigonometric function of x holds. */
+static inline bool is_near_f64(double x) {
+    (void)x;
+    return true;
+}
+
+#define sin_near_f64 sin_f64
+#define cos_near_f64 cos_f64
+#define tan_near_f64 tan_f64
+
 #define lgamma_r_f(x, sign) lgammaf_r(x, sign)
 #define lgamma_r_(x, sign) lgamma_r(x, sign)
 
+/* From -40 on Φ is 0. */
 static inline double gelu_f64(double x) {
-    return x * 0.5 * erfc_f64(-x * 0.70710678118654752440);
+    double bounded = x < -40 ? -40 : x;
+    return bounded * 0.5 * erfc_f64(-bounded * 0.70710678118654752440);
+}
+
+/* Φ(x) + x φ(x) */
+static inline double gelu_derivative_f64(double x) {
+    return 0.5 * erfc_f64(-x * 0.70710678118654752440) + x * 0.39894228040143267794 * exp_f64(-0.5 * x * x);
 }
 
 /* Winitzki's approximation (2008), then Halley steps on erf(y) - x, which cube the error each time. */
-static double erfinv_of(double x) {
+static double erfinv_f64(double x) {
     if (!(x > -1 && x < 1)) return x == 1 || x == -1 ? x * INFINITY : NAN;
     const double a = 0.147;
     double l = log1p(-x * x), u = 2 / (EULER_PI * a) + l / 2;

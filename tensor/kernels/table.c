@@ -7,6 +7,9 @@
 
 #include "elementary_f32.h"
 #include "elementary_f64.h"
+#include "power_f32.h"
+#include "special_f32.h"
+#include "trigonometric_f32.h"
 #include "half.h"
 #include "special.h"
 
