@@ -8,8 +8,8 @@ typedef struct {
 static inline WideParts wide_parts(double x) {
     const int64_t one = 0x3ff0000000000000;
     int64_t k = (int64_t)((uint64_t)(bits_of_f64(x) - 0x3fe6a09e667f3bcd + one) >> 52); /* n + 1023 */
-    double inverse = from_bits_f64((2046 - k) << 52);
-    return (WideParts){from_bits_f64(k | 0x4330000000000000) - (0x1p52 + 1023), x * inverse, inverse};
+    return (WideParts){from_bits_f64(k | 0x4330000000000000) - (0x1p52 + 1023),
+                       from_bits_f64(bits_of_f64(x) - (k << 52) + one), from_bits_f64((2046 - k) << 52)};
 }
 
 /* log(1 + z), z > -1, to 4e-8. */
@@ -68,17 +68,18 @@ static inline double exp2_wide(double x) {
     return from_bits_f64(bits_of_f64(p) + (bits_of_f64(shifted) << 52));
 }
 
-/* 2^(y log2|x|), and the cases of C99's annex F. */
+/* 2^(y log2|x|), and the cases of C99's annex F. (Bits are combined, not truth values: no branches.) */
 static inline float pow_f32(float x, float y) {
     float size = magnitude_f32(x);
-    double log2 = size == 0 ? -(double)INFINITY : size == INFINITY ? (double)INFINITY : log2_wide(size);
-    double exponent = log2 == 0 || y == 0 ? 0 : log2 * y;
+    bool extreme = (size == 0) | (size == INFINITY), endless = (size == 1.0f) & (magnitude_f32(y) == INFINITY);
+    double exponent = log2_wide(size) * y * (extreme ? 1e60 : 1.0); /* of 0 and ∞, log2_wide is about ∓1024 */
     exponent = 200.0 < exponent ? 200.0 : exponent;
     exponent = -200.0 > exponent ? -200.0 : exponent;
     float power = (float)exp2_wide(exponent);
-    double bounded = magnitude_f32(y) < 0x1p25f ? y : 0.0, shifted = bounded + 0x1.8p52; /* above, all are even */
-    bool whole = shifted - 0x1.8p52 == bounded, odd = whole && (bits_of_f64(shifted) & 1);
-    power = odd && bits_of_f32(x) < 0 ? -power : power;
-    power = x < 0 && x > -INFINITY && !whole ? NAN : power;
-    return (x != x && y != 0) || (y != y && x != 1.0f) ? NAN : power;
+    float degree = magnitude_f32(y), added = degree < 0x1p23f ? 0x1p23f : 0.0f, rounded = degree + added;
+    bool whole = rounded - added == degree, real = (x >= 0) | (x == -INFINITY) | (whole & (x < 0));
+    int32_t odd = bits_of_f32(rounded) & (whole & (degree < 0x1p24f)); /* above, all are even */
+    power = from_bits_f32(bits_of_f32(power) ^ (bits_of_f32(x) & (int32_t)((uint32_t)odd << 31)));
+    power = real ? power : NAN;
+    return (x == 1.0f) | (y == 0) | endless ? 1.0f : power;
 }

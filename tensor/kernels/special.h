@@ -31,13 +31,13 @@ static double erfinv_f64(double x) {
     if (!(x > -1 && x < 1)) return x == 1 || x == -1 ? x * INFINITY : NAN;
     const double a = 0.147;
     double l = log1p(-x * x), u = 2 / (EULER_PI * a) + l / 2;
-    double y = copysign(sqrt(sqrt(u * u - l / a) - u), x);
+    double y = fabs(x) < 1e-3 ? x : copysign(sqrt(sqrt(u * u - l / a) - u), x);
     for (int i = 0; i < 3 && y != 0; i++) {
-        double error = y > 0 ? (1 - x) - erfc(y) : erfc(-y) - (1 + x);
+        double error = fabs(x) < 0.5 ? erf(y) - x : y > 0 ? (1 - x) - erfc(y) : erfc(-y) - (1 + x);
         double step = error / (2 / sqrt(EULER_PI) * exp(-y * y));
         y -= step / (1 + y * step);
     }
-    return x == 0 ? x : y;
+    return y;
 }
 
 /* Recurrence up to x >= 10, then the asymptotic series (Abramowitz and Stegun, 6.3.18); reflection for x < 0. */
