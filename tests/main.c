@@ -20,6 +20,7 @@ static Suite *(*const suites[])(void) = {
     badinput_suite,
     golden_suite,
     memory_suite,
+    math_suite,
 };
 
 int main(void) {

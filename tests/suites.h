@@ -17,5 +17,6 @@ Suite *optim_suite(void);
 Suite *badinput_suite(void);
 Suite *golden_suite(void);
 Suite *memory_suite(void);
+Suite *math_suite(void);
 
 #endif

@@ -159,19 +159,19 @@ static inline float log_f32(float x) {
     return log_of_f32(x, y + parts.n * 0.693147181f); /* ln 2 to a relative error of 2^-28 */
 }
 
-/* log(1 + f) / ln b with 1 / ln b in two parts, the first of 12 bits. */
+/* Products with 1 / ln b in two parts, the first of 12 bits, as are f's first bits: their product is exact. */
 static inline float log2_f32(float x) {
     Parts parts = parts_f32(x);
-    float f = parts.f, rest = log_rest_f32(f) * (f * f);
-    float y = f * 1.44238281f + (rest * 1.44269504f + f * 3.12229164e-4f);
-    return log_of_f32(x, y + parts.n);
+    float f = parts.f, high = from_bits_f32(bits_of_f32(f) & -4096), rest = log_rest_f32(f) * (f * f);
+    float y = (f - high) * 0x1.714p0f + (rest * 1.44269504f + f * 3.12229164e-4f);
+    return log_of_f32(x, high * 0x1.714p0f + y + parts.n);
 }
 
 static inline float log10_f32(float x) {
     Parts parts = parts_f32(x);
-    float f = parts.f, rest = log_rest_f32(f) * (f * f);
-    float y = rest * 0.434294482f + f * 7.00731903e-5f + parts.n * 4.60503898e-6f; /* log10 2 in two parts as well */
-    return log_of_f32(x, f * 0.434224409f + y + parts.n * 0.301025391f);
+    float f = parts.f, high = from_bits_f32(bits_of_f32(f) & -4096), rest = log_rest_f32(f) * (f * f);
+    float y = (f - high) * 0x1.bcbp-2f + (rest * 0.434294482f + (f * 2.93451845e-5f + parts.n * 4.60503898e-6f));
+    return log_of_f32(x, high * 0x1.bcbp-2f + y + parts.n * 0x1.344p-2f); /* log10 2 in two parts as well */
 }
 
 /* 1 + x = 2^n (1 + f), where f = 2^-n x + (2^-n - 1) is rounded once. */
