@@ -121,13 +121,27 @@ static double xlogy(double x, double y) {
     return isnan(y) ? y : x == 0 ? 0 : x * log(y);
 }
 
+/* With the divisor's sign; PyTorch's, where floor(x / y) times y need not be near x. */
+static double floored_remainder(double x, double y) {
+    double r = fmod(x, y);
+    return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+
+static double floor_divide(double x, double y) {
+    double r = fmod(x, y), quotient = (x - r) / y;
+    if (y == 0) return x / y;
+    if (r != 0 && (r < 0) != (y < 0)) quotient -= 1;
+    return quotient == 0 ? copysign(0, x / y) : rint(quotient);
+}
+
 static const struct {
     const char *name;
     ct_tensor *(*function)(ct_tensor *x, ct_tensor *y);
     double (*reference)(double x, double y);
     double ulps;
 } pairs[] = {
-    {"pow", ct_pow, pow, 2}, {"atan2", ct_atan2, atan2, 2}, {"hypot", ct_hypot, hypot, 2}, {"xlogy", ct_xlogy, xlogy, 3}};
+    {"pow", ct_pow, pow, 2}, {"atan2", ct_atan2, atan2, 2}, {"hypot", ct_hypot, hypot, 2}, {"xlogy", ct_xlogy, xlogy, 3},
+    {"fmod", ct_fmod, fmod, 0}, {"remainder", ct_remainder, floored_remainder, 0.5}, {"floor_divide", ct_floor_divide, floor_divide, 2}};
 
 static const float specials[] = {
     0,         1,         2,          3,      0.5f,    1.5f,           0x1p-149f,      0x1p-126f,       0x1.8p-127f,
@@ -183,6 +197,30 @@ START_TEST(pairs_of_random_numbers) {
 }
 END_TEST
 
+/* Among others as alone: a row that holds some far quotient goes another way. */
+START_TEST(pairs_do_not_depend_on_the_place) {
+    enum { N = 3 * SPECIALS };
+    float a[N], b[N], alone[N];
+    uint64_t seed = 11;
+    FOR_EACH_TABLE(table) {
+        CT_SCOPED;
+        tensor_simd_force(table);
+        for (int i = 0; i < N; i++) {
+            a[i] = i % 5 ? (float)(random_unit(&seed) * 100 - 50) : special(i / 3);
+            b[i] = i % 3 ? (float)(random_unit(&seed) * 4 - 2) : special(i * 7 % SPECIALS);
+            ct_tensor *x = ct_from_data(CT_F32, a + i, CT_DIMS(1)), *y = ct_from_data(CT_F32, b + i, CT_DIMS(1));
+            alone[i] = *(float *)ct_data(pairs[_i].function(x, y));
+        }
+        ct_tensor *x = ct_from_data(CT_F32, a, CT_DIMS(N)), *y = ct_from_data(CT_F32, b, CT_DIMS(N));
+        assert_allclose(pairs[_i].name, pairs[_i].function(x, y), ct_from_data(CT_F32, alone, CT_DIMS(N)), 0, 0);
+        for (int64_t length = 0; length <= 67; length++) {
+            ct_tensor *part = pairs[_i].function(ct_narrow(x, 0, 2, length), ct_narrow(y, 0, 2, length));
+            assert_allclose(pairs[_i].name, part, ct_from_data(CT_F32, alone + 2, CT_DIMS(length)), 0, 0);
+        }
+    }
+}
+END_TEST
+
 /* ---- derivatives that have kernels of their own ---- */
 
 static double silu_slope(double x) {
@@ -231,5 +269,6 @@ Suite *math_suite(void) {
     tcase_add_test(one, slopes);
     tcase_add_loop_test(two, pairs_of_special_numbers, 0, pair_count);
     tcase_add_loop_test(two, pairs_of_random_numbers, 0, pair_count);
+    tcase_add_loop_test(two, pairs_do_not_depend_on_the_place, 0, pair_count);
     return suite;
 }

@@ -159,7 +159,7 @@ static inline float log_f32(float x) {
     return log_of_f32(x, y + parts.n * 0.693147181f); /* ln 2 to a relative error of 2^-28 */
 }
 
-/* Products with 1 / ln b in two parts, the first of 12 bits, as are f's first bits: their product is exact. */
+/* 1 / ln 2 and f in two parts, the first of 12 bits: the product of these is exact. */
 static inline float log2_f32(float x) {
     Parts parts = parts_f32(x);
     float f = parts.f, high = from_bits_f32(bits_of_f32(f) & -4096), rest = log_rest_f32(f) * (f * f);
@@ -169,9 +169,9 @@ static inline float log2_f32(float x) {
 
 static inline float log10_f32(float x) {
     Parts parts = parts_f32(x);
-    float f = parts.f, high = from_bits_f32(bits_of_f32(f) & -4096), rest = log_rest_f32(f) * (f * f);
-    float y = (f - high) * 0x1.bcbp-2f + (rest * 0.434294482f + (f * 2.93451845e-5f + parts.n * 4.60503898e-6f));
-    return log_of_f32(x, high * 0x1.bcbp-2f + y + parts.n * 0x1.344p-2f); /* log10 2 in two parts as well */
+    float f = parts.f, rest = log_rest_f32(f) * (f * f);
+    double y = ((double)f + rest) * 0.43429448190325183 + parts.n * 0.30102999566398120;
+    return log_of_f32(x, (float)y);
 }
 
 /* 1 + x = 2^n (1 + f), where f = 2^-n x + (2^-n - 1) is rounded once. */

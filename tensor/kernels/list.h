@@ -5,6 +5,9 @@
 #ifndef UNARY_SPLIT /* a condition, a quick way for rows where all x fulfil it, the way for any x, with the same bits */
 #define UNARY_SPLIT(name, near, quick, ...) UNARY(name, __VA_ARGS__)
 #endif
+#ifndef BINARY_SPLIT /* the same of two operands of any dtype; integers have one way */
+#define BINARY_SPLIT(name, near, quick, ...) BINARY_ANY(name, __VA_ARGS__)
+#endif
 
 /* Floating results of one operand. */
 UNARY(exp, S(exp)(x))
@@ -78,9 +81,9 @@ BINARY_ANY(sub, x - y)
 BINARY_ANY(mul, x * y)
 BINARY_ANY(maximum, x != x || x > y ? x : y)
 BINARY_ANY(minimum, x != x || x < y ? x : y)
-BINARY_ANY(fmod, S(fmod)(x, y))
-BINARY_ANY(remainder, S(remainder)(x, y))
-BINARY_ANY(floor_divide, S(floor_divide)(x, y))
+BINARY_SPLIT(fmod, S(is_near_quotient)(x, y), S(fmod_near)(x, y), S(fmod)(x, y))
+BINARY_SPLIT(remainder, S(is_near_quotient)(x, y), S(remainder_near)(x, y), S(remainder)(x, y))
+BINARY_SPLIT(floor_divide, S(is_near_quotient)(x, y), S(floor_divide_near)(x, y), S(floor_divide)(x, y))
 BINARY_ANY(pow, S(pow)(x, y))
 
 /* Floating results of two operands. */
@@ -116,4 +119,5 @@ COMPARE(logical_xor, (x != 0) != (y != 0))
 #undef PREDICATE
 #undef BINARY
 #undef BINARY_ANY
+#undef BINARY_SPLIT
 #undef COMPARE

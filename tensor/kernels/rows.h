@@ -43,29 +43,33 @@
         }                                                                                                \
     }
 
-#define SPLIT(name, near, quick, ...)                                                                      \
-    ROW1(name##_quick, T, quick)                                                                           \
-    ROW1(name##_any, T, __VA_ARGS__)                                                                       \
-    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) {        \
-        const T *a = (const T *)data[1];                                                                   \
-        int far = 0;                                                                                       \
-        _Pragma("omp simd reduction(|:far)") for (int64_t i = 0; i < n; i++) {                             \
-            T x = a[i * step[1]];                                                                          \
-            far |= !(near);                                                                                \
-        }                                                                                                  \
-        (far ? S(name##_any_row) : S(name##_quick_row))(data, step, n, p);                                 \
+/* Two kinds of rows: a row takes the quick one if `near` holds for all its elements. */
+#define OPERAND1 T x = ((const T *)data[1])[i * step[1]];
+#define OPERANDS2 OPERAND1 T y = ((const T *)data[2])[i * step[2]];
+#define SPLIT(ROW, OPERANDS, name, near, quick, ...)                                                 \
+    ROW(name##_quick, T, quick)                                                                      \
+    ROW(name##_any, T, __VA_ARGS__)                                                                  \
+    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) { \
+        int far = 0;                                                                                 \
+        _Pragma("omp simd reduction(|:far)") for (int64_t i = 0; i < n; i++) {                       \
+            OPERANDS                                                                                 \
+            far |= !(near);                                                                          \
+        }                                                                                            \
+        (far ? S(name##_any_row) : S(name##_quick_row))(data, step, n, p);                           \
     }
 
 #define UNARY(name, ...) ROW1(name, T, __VA_ARGS__)
-#define UNARY_SPLIT SPLIT
+#define UNARY_SPLIT(...) SPLIT(ROW1, OPERAND1, __VA_ARGS__)
 #define UNARY_ANY(name, ...) ROW1(name, T, __VA_ARGS__)
 #define PREDICATE(name, ...) ROW1(name, bool, __VA_ARGS__)
 #define BINARY(name, ...) ROW2(name, T, __VA_ARGS__)
 #define BINARY_ANY(name, ...) ROW2(name, T, __VA_ARGS__)
+#define BINARY_SPLIT(...) SPLIT(ROW2, OPERANDS2, __VA_ARGS__)
 #define COMPARE(name, ...) ROW2(name, bool, __VA_ARGS__)
 #ifdef INTEGERS_ONLY
 #undef UNARY
 #undef UNARY_SPLIT
+#undef BINARY_SPLIT
 #undef PREDICATE
 #undef BINARY
 #define UNARY(name, ...)
@@ -96,5 +100,7 @@ static void S(where_row)(char *const *data, const int64_t *step, int64_t n, cons
 #undef WHERE_LOOP
 #undef ROW1
 #undef SPLIT
+#undef OPERAND1
+#undef OPERANDS2
 #undef ROW2
 #undef ROW2_LOOP

@@ -25,10 +25,13 @@ static inline T S(fmod)(T x, T y) {
     return M(fmod)(x, y);
 }
 
-/* The remainder with the sign of the divisor. */
+/* The remainder with the sign of the divisor, from the one with the dividend's. */
+static inline T S(floored_remainder)(T r, T y) {
+    return (r != 0) & ((r < 0) != (y < 0)) ? r + y : r;
+}
+
 static inline T S(remainder)(T x, T y) {
-    T r = M(fmod)(x, y);
-    return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+    return S(floored_remainder)(M(fmod)(x, y), y);
 }
 
 static inline T S(floor_divide)(T x, T y) {

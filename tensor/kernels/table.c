@@ -28,6 +28,7 @@
 #define M(function) function##f
 #define S(name) name##_f32
 #include "scalar.h"
+#include "division_f32.h"
 #include "rows.h"
 #undef T
 #undef M
