@@ -2,7 +2,7 @@
  * true whole number, whose product with y is exact, and so is what is left. Elsewhere, and by the same bits, scalar.h. */
 
 static inline bool is_near_quotient_f32(float x, float y) {
-    return (magnitude_f32(x) * 0x1p-22f < magnitude_f32(y)) & (magnitude_f32(y) < INFINITY);
+    return magnitude_f32(x) * 0x1p-22f < magnitude_f32(y) && magnitude_f32(y) < INFINITY;
 }
 
 static inline float fmod_near_f32(float x, float y) {

@@ -68,18 +68,19 @@ static inline double exp2_wide(double x) {
     return from_bits_f64(bits_of_f64(p) + (bits_of_f64(shifted) << 52));
 }
 
-/* 2^(y log2|x|), and the cases of C99's annex F. (Bits are combined, not truth values: no branches.) */
+/* 2^(y log2|x|), and the cases of C99's annex F, as masks: truth values would become branches. */
 static inline float pow_f32(float x, float y) {
-    float size = magnitude_f32(x);
-    bool extreme = (size == 0) | (size == INFINITY), endless = (size == 1.0f) & (magnitude_f32(y) == INFINITY);
-    double exponent = log2_wide(size) * y * (extreme ? 1e60 : 1.0); /* of 0 and ∞, log2_wide is about ∓1024 */
+    float size = magnitude_f32(x), degree = magnitude_f32(y);
+    int32_t extreme = (size == 0) | (size == INFINITY); /* there log2_wide is about ∓1024 */
+    double exponent = log2_wide(size) * y * (extreme ? 1e60 : 1.0);
     exponent = 200.0 < exponent ? 200.0 : exponent;
     exponent = -200.0 > exponent ? -200.0 : exponent;
     float power = (float)exp2_wide(exponent);
-    float degree = magnitude_f32(y), added = degree < 0x1p23f ? 0x1p23f : 0.0f, rounded = degree + added;
-    bool whole = rounded - added == degree, real = (x >= 0) | (x == -INFINITY) | (whole & (x < 0));
-    int32_t odd = bits_of_f32(rounded) & (whole & (degree < 0x1p24f)); /* above, all are even */
+    float added = degree < 0x1p23f ? 0x1p23f : 0.0f, rounded = degree + added;
+    int32_t whole = rounded - added == degree, odd = bits_of_f32(rounded) & whole & (degree < 0x1p24f);
     power = from_bits_f32(bits_of_f32(power) ^ (bits_of_f32(x) & (int32_t)((uint32_t)odd << 31)));
+    int32_t real = (x >= 0) | (x == -INFINITY) | (whole & (x < 0));
     power = real ? power : NAN;
-    return (x == 1.0f) | (y == 0) | endless ? 1.0f : power;
+    int32_t one = (x == 1.0f) | (y == 0) | ((size == 1.0f) & (degree == INFINITY));
+    return one ? 1.0f : power;
 }

@@ -43,28 +43,34 @@
         }                                                                                                \
     }
 
-/* Two kinds of rows: a row takes the quick one if `near` holds for all its elements. */
-#define OPERAND1 T x = ((const T *)data[1])[i * step[1]];
-#define OPERANDS2 OPERAND1 T y = ((const T *)data[2])[i * step[2]];
-#define SPLIT(ROW, OPERANDS, name, near, quick, ...)                                                 \
+/* Two kinds of rows of one or two operands: a row takes the quick one if `near` holds for all its elements. */
+#define FAR_LOOP(at_x, at_y, near)                                                                   \
+    _Pragma("omp simd reduction(|:far)") for (int64_t i = 0; i < n; i++) {                           \
+        T x = a[at_x], y = b[at_y];                                                                  \
+        (void)y;                                                                                     \
+        far |= (near) ? 0 : 1;                                                                       \
+    }
+#define SPLIT(ROW, operands, name, near, quick, ...)                                                 \
     ROW(name##_quick, T, quick)                                                                      \
     ROW(name##_any, T, __VA_ARGS__)                                                                  \
-    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) { \
+    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) {  \
+        const T *a = (const T *)data[1], *b = (const T *)data[operands];                             \
         int far = 0;                                                                                 \
-        _Pragma("omp simd reduction(|:far)") for (int64_t i = 0; i < n; i++) {                       \
-            OPERANDS                                                                                 \
-            far |= !(near);                                                                          \
+        if (step[1] == 1 && step[operands] == 1) {                                                   \
+            FAR_LOOP(i, i, near)                                                                     \
+        } else {                                                                                     \
+            FAR_LOOP(i *step[1], i *step[operands], near)                                            \
         }                                                                                            \
         (far ? S(name##_any_row) : S(name##_quick_row))(data, step, n, p);                           \
     }
 
 #define UNARY(name, ...) ROW1(name, T, __VA_ARGS__)
-#define UNARY_SPLIT(...) SPLIT(ROW1, OPERAND1, __VA_ARGS__)
+#define UNARY_SPLIT(...) SPLIT(ROW1, 1, __VA_ARGS__)
 #define UNARY_ANY(name, ...) ROW1(name, T, __VA_ARGS__)
 #define PREDICATE(name, ...) ROW1(name, bool, __VA_ARGS__)
 #define BINARY(name, ...) ROW2(name, T, __VA_ARGS__)
 #define BINARY_ANY(name, ...) ROW2(name, T, __VA_ARGS__)
-#define BINARY_SPLIT(...) SPLIT(ROW2, OPERANDS2, __VA_ARGS__)
+#define BINARY_SPLIT(...) SPLIT(ROW2, 2, __VA_ARGS__)
 #define COMPARE(name, ...) ROW2(name, bool, __VA_ARGS__)
 #ifdef INTEGERS_ONLY
 #undef UNARY
@@ -100,7 +106,6 @@ static void S(where_row)(char *const *data, const int64_t *step, int64_t n, cons
 #undef WHERE_LOOP
 #undef ROW1
 #undef SPLIT
-#undef OPERAND1
-#undef OPERANDS2
+#undef FAR_LOOP
 #undef ROW2
 #undef ROW2_LOOP

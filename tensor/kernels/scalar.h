@@ -5,6 +5,11 @@ static inline T S(softplus)(T x) {
     return (x > 0 ? x : 0) + S(log1p)(S(exp)(-M(fabs)(x)));
 }
 
+static inline T S(elu)(T x, T alpha, T divisor) {
+    T y = alpha * S(expm1)(x / divisor);
+    return x > 0 ? x : y;
+}
+
 /* x tanh(log(1 + e^x)); beyond 20 the tanh is 1. */
 static inline T S(mish)(T x) {
     T e = S(exp)(x < 20 ? x : 20), square = e * (e + 2); /* (1 + e)² - 1 */
@@ -27,7 +32,7 @@ static inline T S(fmod)(T x, T y) {
 
 /* The remainder with the sign of the divisor, from the one with the dividend's. */
 static inline T S(floored_remainder)(T r, T y) {
-    return (r != 0) & ((r < 0) != (y < 0)) ? r + y : r;
+    return r != 0 && (r < 0) != (y < 0) ? r + y : r;
 }
 
 static inline T S(remainder)(T x, T y) {
