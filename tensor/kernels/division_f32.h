@@ -1,5 +1,5 @@
-/* The divisions that leave a remainder in f32, where the quotient is small: in double, whose quotient then truncates to the
- * true whole number, whose product with y is exact, and so is what is left. Elsewhere, and by the same bits, scalar.h. */
+/* The divisions that leave a remainder in f32, where the quotient is small: in double, whose quotient then truncates to
+ * the true whole number; its product with y is exact, and so is what is left. Elsewhere, by the same bits, scalar.h. */
 
 static inline bool is_near_quotient_f32(float x, float y) {
     return magnitude_f32(x) * 0x1p-22f < magnitude_f32(y) && magnitude_f32(y) < INFINITY;

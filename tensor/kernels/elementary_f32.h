@@ -1,7 +1,7 @@
-/* Elementary functions without branches, so that the compiler vectorises loops over them; within 2 ulp, and right at NaN,
- * infinities, zeros and denormals. Reductions: Cody and Waite, Software Manual for the Elementary Functions, 1980; Muller,
- * Elementary Functions, 2006. Minimax polynomials are our own, by Remez's exchange; each says its error. Held against libm by
- * tests/test_math.c. Clamps of integers and comparisons are written so that NaN passes. */
+/* Elementary functions without branches, so that the compiler vectorises loops over them; within 2 ulp, and right at
+ * NaN, infinities, zeros and denormals. Reductions: Cody and Waite, Software Manual for the Elementary Functions, 1980;
+ * Muller, Elementary Functions, 2006. Minimax polynomials are our own, by Remez's exchange; each says its error. Held
+ * against libm by tests/test_math.c. A clamp reads `limit < x ? limit : x`, so that NaN passes. */
 
 static inline int32_t bits_of_f32(float x) {
     int32_t bits;

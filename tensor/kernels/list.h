@@ -1,6 +1,7 @@
 /* The elementwise kernels, a line each: how a result comes from x (and y, and the parameters p[…]). T is the type that
- * computes; M(sqrt) is sqrtf or sqrt of libm, S(exp) is exp_f32 or exp_f64 of the headers beside this one. A new kernel is one line here; its rows, its place in the table and its tensor_…() function follow from it. Included several times, with the
- * macros that its user defines, and that end here. */
+ * computes; M(sqrt) is sqrtf or sqrt of libm, S(exp) is exp_f32 or exp_f64 of the headers beside this one. A new kernel
+ * is one line here; its rows, its place in the table and its tensor_…() function follow from it. Included several times,
+ * with the macros that its user defines, and that end here. */
 
 #ifndef UNARY_SPLIT /* a condition, a quick way for rows where all x fulfil it, the way for any x, with the same bits */
 #define UNARY_SPLIT(name, near, quick, ...) UNARY(name, __VA_ARGS__)

@@ -96,8 +96,8 @@ static inline float erfc_f32(float x) {
     return (float)(x < 0 ? 2.0 - y : y);
 }
 
-/* x times a polynomial in w = -log(1 - x²), in double: by w itself in the middle, to 1e-9, by √w in the tails, to 7e-9 (the
- * shape of Giles, Approximating the erfinv function, 2012). */
+/* x times a polynomial in w = -log(1 - x²), in double: of w itself in the middle, to 1e-9, of √w in the tails, to 7e-9.
+ * The shape is that of Giles, Approximating the erfinv function, 2012. */
 static inline float erfinv_f32(float x) {
     double w = -log1p_wide(-(double)x * x), m = w - 2.5, t = sqrt(w) - 3.0;
     double p = -0x1.51bf2189458fap-27;

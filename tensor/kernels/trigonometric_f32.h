@@ -144,7 +144,7 @@ static inline float atan_f32(float x) {
     return with_sign_f32(large ? 1.57079637f - (y - 0.5f * pi_low_f32) : y, x);
 }
 
-/* The angle of the smaller to the larger side, then from the axis that it was measured from: 0, π/2 or π, there or back. */
+/* The angle of the smaller to the larger side, from the axis that it is measured from: 0, π/2 or π, there or back. */
 static inline float atan2_f32(float y, float x) {
     float height = magnitude_f32(y), width = magnitude_f32(x);
     bool steep = height > width, left = bits_of_f32(x) < 0;
