@@ -24,6 +24,7 @@ static Suite *(*const suites[])(void) = {
     pool_suite,
     walk_suite,
     matmul_suite,
+    math_suite,
 };
 
 int main(void) {

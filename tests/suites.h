@@ -21,5 +21,6 @@ Suite *memory_suite(void);
 Suite *pool_suite(void);
 Suite *walk_suite(void);
 Suite *matmul_suite(void);
+Suite *math_suite(void);
 
 #endif

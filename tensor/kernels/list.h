@@ -1,11 +1,13 @@
 /* The elementwise kernels, a line each: how a result comes from x (and y, and the parameters p[…]). T is the type that
- * computes; M(sqrt) is sqrtf or sqrt of libm, S(exp) is exp_f32 or exp_f64 of elementary_f32.h or elementary_f64.h, or scalar.h. A new kernel is one
- * line here; its rows, its place in the table and its tensor_…() function follow from it. Included several times, with the
- * macros that its user defines, and that end here. */
+ * computes; M(sqrt) is sqrtf or sqrt of libm, S(exp) is exp_f32 or exp_f64 of the headers beside this one. A new kernel
+ * is one line here; its rows, its place in the table and its tensor_…() function follow from it. Included several times,
+ * with the macros that its user defines, and that end here. */
 
-/* Of a function whose branch-free form in double holds up to FAR only. */
-#ifndef UNARY_NEAR
-#define UNARY_NEAR UNARY
+#ifndef UNARY_SPLIT /* a condition, a quick way for rows where all x fulfil it, the way for any x, with the same bits */
+#define UNARY_SPLIT(name, near, quick, ...) UNARY(name, __VA_ARGS__)
+#endif
+#ifndef BINARY_SPLIT /* the same of two operands of any dtype; integers have one way */
+#define BINARY_SPLIT(name, near, quick, ...) BINARY_ANY(name, __VA_ARGS__)
 #endif
 
 /* Floating results of one operand. */
@@ -19,9 +21,9 @@ UNARY(log1p, S(log1p)(x))
 UNARY(sqrt, M(sqrt)(x))
 UNARY(rsqrt, 1 / M(sqrt)(x))
 UNARY(reciprocal, 1 / x)
-UNARY_NEAR(sin, S(sin)(x))
-UNARY_NEAR(cos, S(cos)(x))
-UNARY_NEAR(tan, S(tan)(x))
+UNARY_SPLIT(sin, S(is_near)(x), S(sin_near)(x), S(sin)(x))
+UNARY_SPLIT(cos, S(is_near)(x), S(cos_near)(x), S(cos)(x))
+UNARY_SPLIT(tan, S(is_near)(x), S(tan_near)(x), S(tan)(x))
 UNARY(asin, S(asin)(x))
 UNARY(acos, S(acos)(x))
 UNARY(atan, S(atan)(x))
@@ -35,7 +37,7 @@ UNARY(sigmoid, S(sigmoid)(x))
 UNARY(logsigmoid, (x < 0 ? x : 0) - S(log1p)(S(exp)(-M(fabs)(x))))
 UNARY(relu6, x < 0 ? 0 : x > 6 ? 6 : x)
 UNARY(silu, x * S(sigmoid)(x))
-UNARY(mish, x * S(tanh)(S(softplus)(x)))
+UNARY(mish, S(mish)(x))
 UNARY(softsign, x / (1 + M(fabs)(x)))
 UNARY(hardsigmoid, x <= -3 ? 0 : x >= 3 ? 1 : x / 6 + (T)0.5)
 UNARY(hardswish, x <= -3 ? 0 : x >= 3 ? x : x * (x + 3) / 6)
@@ -50,12 +52,12 @@ UNARY(erfinv, S(erfinv)(x))
 UNARY(lgamma, S(lgamma)(x))
 UNARY(digamma, S(digamma)(x))
 UNARY(polygamma, S(polygamma)((int)p[0], x))
-UNARY(gelu, x * (T)0.5 * S(erfc)(-x * (T)0.70710678118654752440))
-UNARY(gelu_tanh, x / (1 + S(exp)(-2 * (T)0.79788456080286535588 * (x + (T)0.044715 * x * x * x))))
+UNARY(gelu, S(gelu)(x))
+UNARY(gelu_tanh, x * S(sigmoid)(2 * (T)0.79788456080286535588 * x * (1 + (T)0.044715 * x * x)))
 UNARY(leaky_relu, x > 0 ? x : x * (T)p[0])
-UNARY(elu, x > 0 ? x : (T)p[0] * S(expm1)(x))
+UNARY(elu, S(elu)(x, (T)p[0], 1))
 UNARY(selu, (T)1.0507009873554804934193349852946 * (x > 0 ? x : (T)1.6732632423543772848170429916717 * S(expm1)(x)))
-UNARY(celu, x > 0 ? x : (T)p[0] * S(expm1)(x / (T)p[0]))
+UNARY(celu, S(elu)(x, (T)p[0], (T)p[0]))
 UNARY(softplus, x * (T)p[0] > (T)p[1] ? x : S(softplus)(x * (T)p[0]) / (T)p[0])
 UNARY(nan_to_num, x != x ? (T)p[0] : x == (T)INFINITY ? (T)p[1] : x == -(T)INFINITY ? (T)p[2] : x)
 
@@ -80,9 +82,9 @@ BINARY_ANY(sub, x - y)
 BINARY_ANY(mul, x * y)
 BINARY_ANY(maximum, x != x || x > y ? x : y)
 BINARY_ANY(minimum, x != x || x < y ? x : y)
-BINARY_ANY(fmod, S(fmod)(x, y))
-BINARY_ANY(remainder, S(remainder)(x, y))
-BINARY_ANY(floor_divide, S(floor_divide)(x, y))
+BINARY_SPLIT(fmod, S(is_near_quotient)(x, y), S(fmod_near)(x, y), S(fmod)(x, y))
+BINARY_SPLIT(remainder, S(is_near_quotient)(x, y), S(remainder_near)(x, y), S(remainder)(x, y))
+BINARY_SPLIT(floor_divide, S(is_near_quotient)(x, y), S(floor_divide_near)(x, y), S(floor_divide)(x, y))
 BINARY_ANY(pow, S(pow)(x, y))
 
 /* Floating results of two operands. */
@@ -113,9 +115,10 @@ COMPARE(logical_or, x != 0 || y != 0)
 COMPARE(logical_xor, (x != 0) != (y != 0))
 
 #undef UNARY
-#undef UNARY_NEAR
+#undef UNARY_SPLIT
 #undef UNARY_ANY
 #undef PREDICATE
 #undef BINARY
 #undef BINARY_ANY
+#undef BINARY_SPLIT
 #undef COMPARE

@@ -20,27 +20,6 @@
         }                                                                                                \
     }
 
-/* Where double's sine, cosine and tangent have to ask libm; float's own reach everywhere. */
-#define FAR(x) (sizeof(T) == sizeof(double) && M(fabs)(x) > (T)CIRCULAR_REACH_F64)
-
-/* By blocks, so that one far number does not keep the others from being vectorised. */
-#define ROW1_NEAR(name, ...)                                                                            \
-    ROW1(name##_near, T, __VA_ARGS__)                                                                   \
-    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) {     \
-        for (int64_t begin = 0; begin < n; begin += 256) {                                              \
-            T *z = (T *)data[0] + begin * step[0];                                                      \
-            const T *a = (const T *)data[1] + begin * step[1];                                          \
-            const int64_t length = n - begin < 256 ? n - begin : 256;                                   \
-            int far = 0;                                                                                \
-            for (int64_t i = 0; i < length; i++) far |= FAR(a[i * step[1]]);                            \
-            if (!far) S(name##_near_row)((char *[]){(char *)z, (char *)a}, step, length, p);            \
-            for (int64_t i = 0; far && i < length; i++) {                                               \
-                T x = a[i * step[1]];                                                                   \
-                z[i * step[0]] = FAR(x) ? M(name)(x) : (__VA_ARGS__);                                   \
-            }                                                                                           \
-        }                                                                                               \
-    }
-
 #define ROW2_LOOP(R, at_z, at_x, at_y, ...)  \
     _Pragma("omp simd") for (int64_t i = 0; i < n; i++) { \
         T x = a[at_x], y = b[at_y];          \
@@ -64,16 +43,44 @@
         }                                                                                                \
     }
 
+/* Two kinds of rows of one or two operands of T: a block takes the quick one if `near` holds for all its elements. */
+#define FAR_LOOP(at_x, at_y, near)                                                                   \
+    _Pragma("omp simd reduction(|:far)") for (int64_t i = 0; i < length; i++) {                      \
+        T x = a[at_x], y = b[at_y];                                                                  \
+        (void)y;                                                                                     \
+        far |= (near) ? 0 : 1;                                                                       \
+    }
+#define SPLIT(ROW, operands, name, near, quick, ...)                                                 \
+    ROW(name##_quick, T, quick)                                                                      \
+    ROW(name##_any, T, __VA_ARGS__)                                                                  \
+    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) {  \
+        for (int64_t begin = 0; begin < n; begin += 256) {                                   \
+            const int64_t length = n - begin < 256 ? n - begin : 256;                \
+            char *at[operands + 1];                                                                  \
+            for (int i = 0; i <= operands; i++) at[i] = data[i] + begin * step[i] * (int64_t)sizeof(T); \
+            const T *a = (const T *)at[1], *b = (const T *)at[operands];                             \
+            int far = 0;                                                                             \
+            if (step[1] == 1 && step[operands] == 1) {                                               \
+                FAR_LOOP(i, i, near)                                                                 \
+            } else {                                                                                 \
+                FAR_LOOP(i *step[1], i *step[operands], near)                                        \
+            }                                                                                        \
+            (far ? S(name##_any_row) : S(name##_quick_row))(at, step, length, p);                    \
+        }                                                                                            \
+    }
+
 #define UNARY(name, ...) ROW1(name, T, __VA_ARGS__)
-#define UNARY_NEAR(name, ...) ROW1_NEAR(name, __VA_ARGS__)
+#define UNARY_SPLIT(...) SPLIT(ROW1, 1, __VA_ARGS__)
 #define UNARY_ANY(name, ...) ROW1(name, T, __VA_ARGS__)
 #define PREDICATE(name, ...) ROW1(name, bool, __VA_ARGS__)
 #define BINARY(name, ...) ROW2(name, T, __VA_ARGS__)
 #define BINARY_ANY(name, ...) ROW2(name, T, __VA_ARGS__)
+#define BINARY_SPLIT(...) SPLIT(ROW2, 2, __VA_ARGS__)
 #define COMPARE(name, ...) ROW2(name, bool, __VA_ARGS__)
 #ifdef INTEGERS_ONLY
 #undef UNARY
-#undef UNARY_NEAR
+#undef UNARY_SPLIT
+#undef BINARY_SPLIT
 #undef PREDICATE
 #undef BINARY
 #define UNARY(name, ...)
@@ -103,8 +110,8 @@ static void S(where_row)(char *const *data, const int64_t *step, int64_t n, cons
     }
 }
 #undef WHERE_LOOP
-#undef FAR
-#undef ROW1_NEAR
 #undef ROW1
+#undef SPLIT
+#undef FAR_LOOP
 #undef ROW2
 #undef ROW2_LOOP

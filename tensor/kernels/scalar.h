@@ -5,6 +5,17 @@ static inline T S(softplus)(T x) {
     return (x > 0 ? x : 0) + S(log1p)(S(exp)(-M(fabs)(x)));
 }
 
+static inline T S(elu)(T x, T alpha, T divisor) {
+    T y = alpha * S(expm1)(x / divisor);
+    return x > 0 ? x : y;
+}
+
+/* x tanh(log(1 + e^x)); beyond 20 the tanh is 1. */
+static inline T S(mish)(T x) {
+    T e = S(exp)(x < 20 ? x : 20), square = e * (e + 2); /* (1 + e)² - 1 */
+    return x * (square / (square + 2));
+}
+
 static inline T S(clamped_log)(T x) {
     T y = S(log)(x);
     return y < -100 ? -100 : y;
@@ -19,10 +30,13 @@ static inline T S(fmod)(T x, T y) {
     return M(fmod)(x, y);
 }
 
-/* The remainder with the sign of the divisor. */
-static inline T S(remainder)(T x, T y) {
-    T r = M(fmod)(x, y);
+/* The remainder with the sign of the divisor, from the one with the dividend's. */
+static inline T S(floored_remainder)(T r, T y) {
     return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+
+static inline T S(remainder)(T x, T y) {
+    return S(floored_remainder)(M(fmod)(x, y), y);
 }
 
 static inline T S(floor_divide)(T x, T y) {
@@ -39,10 +53,6 @@ static inline T S(lgamma)(T x) {
     return M(lgamma_r_)(x, &sign);
 }
 
-static inline T S(erfinv)(T x) {
-    return (T)erfinv_of(x);
-}
-
 static inline T S(digamma)(T x) {
     return (T)digamma_of(x);
 }
@@ -54,12 +64,6 @@ static inline T S(polygamma)(int n, T x) {
 static inline T S(silu_derivative)(T x) {
     T s = S(sigmoid)(x);
     return s * (1 + x * (1 - s));
-}
-
-/* Φ(x) + x φ(x) */
-static inline T S(gelu_derivative)(T x) {
-    return (T)0.5 * S(erfc)(-x * (T)0.70710678118654752440) +
-           x * (T)0.39894228040143267794 * S(exp)((T)-0.5 * x * x);
 }
 
 /* p (1 - p), at least PyTorch's 1e-12, a float in double too. */

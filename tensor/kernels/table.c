@@ -7,6 +7,9 @@
 
 #include "elementary_f32.h"
 #include "elementary_f64.h"
+#include "power_f32.h"
+#include "special_f32.h"
+#include "trigonometric_f32.h"
 #include "half.h"
 #include "special.h"
 
@@ -25,6 +28,7 @@
 #define M(function) function##f
 #define S(name) name##_f32
 #include "scalar.h"
+#include "division_f32.h"
 #include "rows.h"
 #undef T
 #undef M

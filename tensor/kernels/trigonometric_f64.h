@@ -29,14 +29,14 @@ INLINE_F64 double sin_of_rest_f64(Sum_f64 r, uint64_t half_turns) {
     return from_bits_f64(bits_of_f64(y) ^ half_turns << 63);
 }
 
-INLINE_F64 double sin_f64(double x) {
+INLINE_F64 double sin_near_f64(double x) {
     double shifted = x * 0.31830988618379067154 + ROUND_F64, n = shifted - ROUND_F64;
     double y = sin_of_rest_f64(circular_rest_f64(x, 2.0 * n), bits_of_f64(shifted));
     return __builtin_fabs(x) < 0x1p-27 ? x : y;
 }
 
 /* sin(x + π/2); k = 2 n - 1 where x is near (n - 1/2) π. */
-INLINE_F64 double cos_f64(double x) {
+INLINE_F64 double cos_near_f64(double x) {
     double size = __builtin_fabs(x), shifted = (size * 0.31830988618379067154 + 0.5) + ROUND_F64;
     double n = shifted - ROUND_F64;
     return sin_of_rest_f64(circular_rest_f64(size, 2.0 * n - 1.0), bits_of_f64(shifted));
@@ -45,7 +45,7 @@ INLINE_F64 double cos_f64(double x) {
 /* ---- tangent: x = k π/2 + r, |r| <= π/4 ---- */
 
 /* sin r / cos r, both as sums; for odd k, -cos r / sin r. */
-INLINE_F64 double tan_f64(double x) {
+INLINE_F64 double tan_near_f64(double x) {
     double shifted = x * 0.63661977236758134308 + ROUND_F64, k = shifted - ROUND_F64;
     Sum_f64 r = circular_rest_f64(x, k);
     double z = r.high * r.high, s = 1.5896759074131587e-10; /* (sin r - r) / r³, error relative to r 2^-58 */
@@ -91,6 +91,23 @@ INLINE_F64 double asin_tail_f64(double z) {
 }
 
 static const double half_pi_f64 = 1.57079632679489661923, half_pi_low_f64 = 6.12323399573676603587e-17;
+
+/* Far numbers, which are rare, ask libm. */
+static inline bool is_near_f64(double x) {
+    return !(fabs(x) > CIRCULAR_REACH_F64);
+}
+
+static inline double sin_f64(double x) {
+    return is_near_f64(x) ? sin_near_f64(x) : sin(x);
+}
+
+static inline double cos_f64(double x) {
+    return is_near_f64(x) ? cos_near_f64(x) : cos(x);
+}
+
+static inline double tan_f64(double x) {
+    return is_near_f64(x) ? tan_near_f64(x) : tan(x);
+}
 
 INLINE_F64 double asin_f64(double x) {
     double size = __builtin_fabs(x);

@@ -58,9 +58,12 @@ def numpy_work(name):
         reduce = {"sum": np.sum, "amax": np.max, "argmax": np.argmax}.get(function)
         return reduce and (lambda: reduce(matrix, axis=axis), matrix.size)
     x, y = (np.random.rand(int(float(where))).astype(np.float32) * 4.99 + 0.01 for _ in range(2))
-    works = {"add": lambda: x + y, "mul": lambda: x * y, "relu": lambda: np.maximum(x, 0), "exp": lambda: np.exp(x),
-             "log": lambda: np.log(x), "tanh": lambda: np.tanh(x), "sigmoid": lambda: 1 / (1 + np.exp(-x))}
-    return function in works and (works[function], x.size)
+    if function in ("relu", "sigmoid"):
+        return (lambda: np.maximum(x, 0)) if function == "relu" else (lambda: 1 / (1 + np.exp(-x))), x.size
+    names = {"mul": "multiply", "pow": "power", "atan": "arctan", "asinh": "arcsinh", "atan2": "arctan2"}
+    numpy_function = getattr(np, names.get(function, function), None)
+    operands = (x, y) if getattr(numpy_function, "nin", 0) == 2 else (x,)
+    return numpy_function and (lambda: numpy_function(*operands), x.size)
 
 
 def numpy_line(name):
@@ -82,12 +85,12 @@ def torch_pointwise(torch, name):
         x, y = torch.rand(4096, 1024), torch.rand(1024) if where == "row" else torch.rand(4096, 1)
         return lambda: x + y, x.numel()
     x, y = (torch.rand(int(float(where))) * 4.99 + 0.01 for _ in range(2))
-    if function in ("add", "mul"):
+    if function in ("add", "mul", "pow", "atan2", "hypot", "fmod"):
         binary = getattr(torch, function)
         return lambda: binary(x, y), x.numel()
     gelu = torch.nn.functional.gelu
     unary = {"gelu": gelu, "gelu_tanh": lambda x: gelu(x, approximate="tanh")}.get(function)
-    unary = unary or getattr(torch, function)
+    unary = unary or getattr(torch, function, None) or getattr(torch.nn.functional, function)
     return lambda: unary(x), x.numel()
 
 

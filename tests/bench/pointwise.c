@@ -29,6 +29,10 @@ static ct_tensor *gelu_tanh(ct_tensor *x) {
     return ct_gelu(x, true);
 }
 
+static ct_tensor *softplus(ct_tensor *x) {
+    return ct_softplus(x, 1, 20);
+}
+
 static const struct {
     const char *name;
     Unary *unary;
@@ -43,6 +47,25 @@ static const struct {
     {.name = "tanh", .unary = ct_tanh},
     {.name = "gelu", .unary = gelu},
     {.name = "gelu_tanh", .unary = gelu_tanh},
+    {.name = "exp2", .unary = ct_exp2},
+    {.name = "expm1", .unary = ct_expm1},
+    {.name = "log2", .unary = ct_log2},
+    {.name = "log1p", .unary = ct_log1p},
+    {.name = "sin", .unary = ct_sin},
+    {.name = "cos", .unary = ct_cos},
+    {.name = "tan", .unary = ct_tan},
+    {.name = "atan", .unary = ct_atan},
+    {.name = "sinh", .unary = ct_sinh},
+    {.name = "asinh", .unary = ct_asinh},
+    {.name = "erf", .unary = ct_erf},
+    {.name = "erfc", .unary = ct_erfc},
+    {.name = "silu", .unary = ct_silu},
+    {.name = "mish", .unary = ct_mish},
+    {.name = "softplus", .unary = softplus},
+    {.name = "pow", .binary = ct_pow},
+    {.name = "atan2", .binary = ct_atan2},
+    {.name = "hypot", .binary = ct_hypot},
+    {.name = "fmod", .binary = ct_fmod},
 };
 
 /* Numbers where none of the functions takes a short cut: on [0.01, 5). */
