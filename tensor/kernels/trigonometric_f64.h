@@ -2,7 +2,7 @@
 
 /* ---- sine and cosine: x = k π/2 + r, |r| <= π/2, k even for the sine and odd for the cosine ---- */
 
-/* How large x may be; for larger ones rows.h asks libm. */
+/* How large x may be. */
 #define CIRCULAR_REACH_F64 0x1p21
 
 /* x - k π/2, |k| < 2^21, as a sum. π/2 in four parts (Cody and Waite): the products by the first three, of 27, 27 and 29 bits,
