@@ -17,21 +17,33 @@ typedef struct {
     RowKernel *of[COMPUTE_TYPES]; /* NULL where there is none */
 } Rows;
 
-/* What a reduction carries along: a floating or an integer value, and where it was found. */
+/* What a reduction carries along for one result: a floating or an integer value, and the place of an extreme (-1: none
+ * yet) among the elements that are folded. */
 typedef struct {
     double f;
-    int64_t i, at, seen; /* `seen` elements went before */
+    int64_t i, at;
 } Accumulator;
 
+/* n results side by side, to each of which `rows` elements are folded that lie `stride` apart. */
 typedef struct {
+    void *values;    /* n of double, or of int64_t */
+    int64_t *places; /* n, for those reducers that find places */
+    const char *data;
+    int64_t stride, rows, n, first; /* the first row's place */
+} Columns;
+
+enum { FOLD_COLUMNS = 512 };
+
+typedef struct Reducer {
     double f;    /* the value of nothing */
     int64_t i;
-    void (*row[COMPUTE_TYPES])(Accumulator *accumulator, const char *data, int64_t step, int64_t n, const double *p);
-    /* Folds a row of n ≤ FOLD_COLUMNS neighbours into as many sums; NULL: row by row only. */
-    void (*columns[COMPUTE_TYPES])(double *sums, const char *data, int64_t n);
+    const struct Reducer *parts; /* joins what this one made of the parts; NULL: itself */
+    /* Folds n elements, `step` apart, of which the first is the first-th; p is one parameter. */
+    void (*row[COMPUTE_TYPES])(Accumulator *accumulator, const char *data, int64_t step, int64_t n, int64_t first,
+                               const double *p);
+    /* The same for columns; p is one parameter, or one for each column. n <= FOLD_COLUMNS. */
+    void (*columns[COMPUTE_TYPES])(const Columns *columns, const double *p, bool each);
 } Reducer;
-
-enum { FOLD_COLUMNS = 256 };
 
 /* c [rows, columns] = a [rows, depth] · b [depth, columns] for one pair of matrices, or for a part of them. Strides count
  * elements. */
@@ -65,7 +77,8 @@ typedef struct {
 #include "../kernels/list.h"
     Rows where;
     RowKernel *convert[8][8]; /* [to][from] */
-    Reducer sum, prod, max, min, any, all, norm_p, norm_zero, norm_max, norm_min, sum_squares;
+    Reducer sum, prod, max, min, argmax, argmin, any, all, sum_abs, sum_squares, sum_powers, count_nonzero, max_abs, min_abs;
+    Reducer sum_squares_from, sum_exp_from; /* of x - p */
     MatrixKernels matmul[COMPUTE_TYPES];
     Rows sgd, adam, adam_amsgrad;
 } Kernels;

@@ -51,6 +51,10 @@ void tensor_fill(ct_tensor *x, double value);
 /* ---- reductions: `set` has a bit for each dim that goes; all of them give a 0-dim tensor ---- */
 
 ct_tensor *tensor_sum(ct_tensor *x, unsigned set, bool keepdim);
+/* Of a floating x. */
+ct_tensor *tensor_mean(ct_tensor *x, unsigned set, bool keepdim);
+/* Σ(x - mean)² / (n - correction), of a floating x. */
+ct_tensor *tensor_var(ct_tensor *x, unsigned set, double correction, bool keepdim);
 ct_tensor *tensor_prod(ct_tensor *x, unsigned set, bool keepdim);
 ct_tensor *tensor_any(ct_tensor *x, unsigned set, bool keepdim);
 ct_tensor *tensor_all(ct_tensor *x, unsigned set, bool keepdim);
@@ -60,6 +64,10 @@ ct_tensor *tensor_amin(ct_tensor *x, unsigned set, bool keepdim);
 /* Its place in the row-major order of the dims that go: I64. */
 ct_tensor *tensor_argmax(ct_tensor *x, unsigned set, bool keepdim);
 ct_tensor *tensor_argmin(ct_tensor *x, unsigned set, bool keepdim);
+/* Both at once: the value found, and where, which is written to places: I64, made by tensor_new_reduced(). */
+ct_tensor *tensor_extreme(ct_tensor *x, unsigned set, bool keepdim, bool largest, ct_tensor *places);
+/* A tensor of x's shape without the dims of `set`, its numbers not set. */
+ct_tensor *tensor_new_reduced(const ct_tensor *x, unsigned set, bool keepdim, ct_dtype dtype);
 /* (Σ|x|^p)^(1/p) and its limits. */
 ct_tensor *tensor_norm(ct_tensor *x, double p, unsigned set, bool keepdim);
 ct_tensor *tensor_logsumexp(ct_tensor *x, unsigned set, bool keepdim);
