@@ -400,34 +400,6 @@ ct_tensor *tensor_logsumexp(ct_tensor *x, unsigned set, bool keepdim) {
     return y ? ct_scope_keep(tensor_as(y, dtype)) : NULL;
 }
 
-/* exp(x - max(x)) of a floating x with elements, its sums along the dim, and the shifted x. */
-static ct_tensor *exponentials(ct_tensor *x, int dim, ct_tensor **sum, ct_tensor **difference) {
-    unsigned set = x->ndim ? 1u << dim : 0;
-    ct_tensor *largest = tensor_amax(x, set, true);
-    *difference = largest ? tensor_sub(x, largest) : NULL;
-    ct_tensor *e = *difference ? tensor_exp(*difference, NULL) : NULL;
-    *sum = e ? tensor_sum(e, set, true) : NULL;
-    return *sum ? e : NULL;
-}
-
-ct_tensor *tensor_softmax(ct_tensor *x, int dim) {
-    CT_SCOPED;
-    ct_tensor *sum, *difference;
-    x = tensor_as(x, tensor_floating_dtype((ct_dtype)x->dtype));
-    if (!x || x->numel == 0) return x ? ct_scope_keep(tensor_clone(x)) : NULL;
-    ct_tensor *e = exponentials(x, dim, &sum, &difference);
-    return e ? ct_scope_keep(tensor_div(e, sum)) : NULL;
-}
-
-ct_tensor *tensor_log_softmax(ct_tensor *x, int dim) {
-    CT_SCOPED;
-    ct_tensor *sum, *difference;
-    x = tensor_as(x, tensor_floating_dtype((ct_dtype)x->dtype));
-    if (!x || x->numel == 0) return x ? ct_scope_keep(tensor_clone(x)) : NULL;
-    ct_tensor *e = exponentials(x, dim, &sum, &difference), *log = e ? tensor_log(sum, NULL) : NULL;
-    return log ? ct_scope_keep(tensor_sub(difference, log)) : NULL;
-}
-
 ct_tensor *tensor_sum_to(ct_tensor *x, const int64_t *shape, int ndim) {
     CT_SCOPED;
     int lead = x->ndim - ndim;

@@ -218,68 +218,11 @@ REDUCE_OP(prod, "dy/dx = the product of the others", INPUT(0) | OUTPUT, prod_slo
 OVER_ALL(prod)
 OVER_DIMS(prod, ct_prod_dim)
 
-/* ---- logsumexp, softmax ---- */
+/* ---- logsumexp ---- */
 
 REDUCE_OP(logsumexp, "dy/dx = exp(x - y)", INPUT(0) | OUTPUT, ct_mul(restored(c, g), ct_exp(ct_sub(X, restored(c, Y)))))
 OVER_ALL(logsumexp)
 OVER_DIMS(logsumexp, ct_logsumexp_dim)
-
-static ct_tensor *softmax_forward(Call *c) {
-    return tensor_softmax(c->x[0], c->attr->dim);
-}
-
-static ct_tensor *along(const Call *c, ct_tensor *x) {
-    const int64_t dim = c->attr->dim;
-    return ct_sum_dim(x, &dim, 1, true);
-}
-
-static ct_tensor *softmax_vjp(const Call *c, ct_tensor *g, int i) {
-    (void)i;
-    return ct_mul(Y, ct_sub(g, along(c, ct_mul(g, Y))));
-}
-
-static bool softmax_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
-    ct_tensor *y = tensor_mul(g, Y), *sum = y ? tensor_sum(y, Y->ndim ? 1u << c->attr->dim : 0, true) : NULL;
-    ct_tensor *difference = sum ? tensor_sub(g, sum) : NULL;
-    return difference && (dxs[0] = tensor_mul(Y, difference)) != NULL;
-}
-
-static const Op softmax_op = {.name = "softmax", .formula = "dx = y (dy - Σ dy y)", .forward = softmax_forward,
-                              .vjp = softmax_vjp, .fused = softmax_fused, .reads = {OUTPUT}};
-
-static ct_tensor *log_softmax_forward(Call *c) {
-    return tensor_log_softmax(c->x[0], c->attr->dim);
-}
-
-static ct_tensor *log_softmax_vjp(const Call *c, ct_tensor *g, int i) {
-    (void)i;
-    return ct_sub(g, ct_mul(ct_exp(Y), along(c, g)));
-}
-
-static bool log_softmax_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
-    ct_tensor *y = tensor_exp(Y, NULL), *sum = y ? tensor_sum(g, Y->ndim ? 1u << c->attr->dim : 0, true) : NULL;
-    ct_tensor *part = sum ? tensor_mul(y, sum) : NULL;
-    return part && (dxs[0] = tensor_sub(g, part)) != NULL;
-}
-
-static const Op log_softmax_op = {.name = "log_softmax", .formula = "dx = dy - exp(y) Σ dy",
-                                  .forward = log_softmax_forward, .vjp = log_softmax_vjp,
-                                  .fused = log_softmax_fused, .reads = {OUTPUT}};
-
-static ct_tensor *along_dim(const Op *op, ct_tensor *x, int dim) {
-    FUNCTION(op->name);
-    if (!tensor_given(x, "x")) return NULL;
-    int at = tensor_dim(dim, x->ndim);
-    return at < 0 ? NULL : APPLY(op, ATTR(.dim = at), x);
-}
-
-ct_tensor *ct_softmax(ct_tensor *x, int dim) {
-    return along_dim(&softmax_op, x, dim);
-}
-
-ct_tensor *ct_log_softmax(ct_tensor *x, int dim) {
-    return along_dim(&log_softmax_op, x, dim);
-}
 
 /* ---- norms ---- */
 

@@ -45,6 +45,20 @@ typedef struct Reducer {
     void (*columns[COMPUTE_TYPES])(const Columns *columns, const double *p, bool each);
 } Reducer;
 
+/* `rows` rows of n numbers, worked on each for itself: or n <= LINE_COLUMNS columns of `rows` numbers. */
+typedef struct {
+    const char *x, *g; /* operand and gradient; g, if there is one, lies as x does */
+    char *y;
+    int64_t rows, n, x_stride, y_stride; /* from one row to the next */
+    bool logarithm;
+} Lines;
+typedef void LinesKernel(const Lines *lines);
+typedef struct {
+    LinesKernel *rows[2], *columns[2]; /* of F32, F64 */
+} LineKernels;
+
+enum { LINE_COLUMNS = 512 };
+
 /* c [rows, columns] = a [rows, depth] · b [depth, columns] for one pair of matrices, or for a part of them. Strides count
  * elements. */
 typedef struct {
@@ -79,6 +93,7 @@ typedef struct {
     RowKernel *convert[8][8]; /* [to][from] */
     Reducer sum, prod, max, min, argmax, argmin, any, all, sum_abs, sum_squares, sum_powers, count_nonzero, max_abs, min_abs;
     Reducer sum_squares_from, sum_exp_from; /* of x - p */
+    LineKernels softmax, softmax_slope; /* the latter: x is the result, g its gradient */
     MatrixKernels matmul[COMPUTE_TYPES];
     Rows sgd, adam, adam_amsgrad;
 } Kernels;

@@ -73,6 +73,8 @@ ct_tensor *tensor_norm(ct_tensor *x, double p, unsigned set, bool keepdim);
 ct_tensor *tensor_logsumexp(ct_tensor *x, unsigned set, bool keepdim);
 ct_tensor *tensor_softmax(ct_tensor *x, int dim);
 ct_tensor *tensor_log_softmax(ct_tensor *x, int dim);
+/* The gradient for x from the result y (of the logarithm, or not) and its gradient g, of one shape. */
+ct_tensor *tensor_softmax_slope(ct_tensor *y, ct_tensor *g, int dim, bool logarithm);
 /* x summed down to a shape that broadcasts to it. */
 ct_tensor *tensor_sum_to(ct_tensor *x, const int64_t *shape, int ndim);
 

@@ -70,7 +70,39 @@
         return unordered[0] ? NOT_A_NUMBER : lanes[0];                                                                      \
     }
 
-#define ROW_AND_COLUMNS(name, L)                                                                                      \
+/* A few rows of many columns, added to what the columns come to; p is one parameter, or one for each. */
+#define GROUP_OF(name, L)                                                                                             \
+    ALWAYS_INLINE void S(name##_group)(WIDE *totals, const T *x, int64_t stride, int rows, int64_t n,                 \
+                                       const double *p, bool each) {                                                  \
+        _Pragma("omp simd") for (int64_t j = 0; j < n; j++) {                                                         \
+            const L q = (L)p[each ? j : 0];                                                                           \
+            L total = S(name##_of)((L)x[j], q);                                                                       \
+            for (int r = 1; r < rows; r++)                                                                            \
+                total = S(name##_join)(total, S(name##_of)((L)x[r * stride + j], q));                                 \
+            totals[j] = S(name##_join_wide)(totals[j], total);                                                        \
+        }                                                                                                             \
+    }
+
+/* The same for extremes: a NaN is looked for apart, so that no comparison depends on another. */
+#define GROUP_OF_EXTREME(name, better)                                                                                \
+    ALWAYS_INLINE void S(name##_group)(WIDE *totals, const T *x, int64_t stride, int rows, int64_t n,                 \
+                                       const double *p, bool each) {                                                  \
+        (void)p, (void)each;                                                                                          \
+        _Pragma("omp simd") for (int64_t j = 0; j < n; j++) {                                                         \
+            T best = S(name##_of)(x[j], 0);                                                                           \
+            PLACE_TYPE nan = IS_NAN(best);                                                                            \
+            for (int r = 1; r < rows; r++) {                                                                          \
+                T other = S(name##_of)(x[r * stride + j], 0);                                                         \
+                best = other better best ? other : best;                                                              \
+                nan |= IS_NAN(other);                                                                                 \
+            }                                                                                                         \
+            WIDE held = totals[j], found = nan ? NOT_A_NUMBER : best;                                                 \
+            held = found better held ? found : held;                                                                  \
+            totals[j] = IS_NAN(found) ? found : held;                                                                 \
+        }                                                                                                             \
+    }
+
+#define ROW_AND_COLUMNS(name, L, rows_at_once)                                                                                      \
     static void S(name##_row)(Accumulator *accumulator, const char *data, int64_t step, int64_t n, int64_t first,     \
                               const double *parameters) {                                                             \
         const T *row = (const T *)data;                                                                               \
@@ -91,34 +123,31 @@
         accumulator->FIELD = total;                                                                                   \
     }                                                                                                                 \
                                                                                                                       \
-    ALWAYS_INLINE void S(name##_group)(WIDE *totals, const T *x, int64_t stride, int rows, int64_t n,                 \
-                                       const double *p, bool each) {                                                  \
-        _Pragma("omp simd") for (int64_t j = 0; j < n; j++) {                                                         \
-            const L q = (L)p[each ? j : 0];                                                                           \
-            L total = S(name##_of)((L)x[j], q);                                                                       \
-            for (int r = 1; r < rows; r++)                                                                            \
-                total = S(name##_join)(total, S(name##_of)((L)x[r * stride + j], q));                                 \
-            totals[j] = S(name##_join_wide)(totals[j], total);                                                        \
-        }                                                                                                             \
-    }                                                                                                                 \
-                                                                                                                      \
     static void S(name##_columns)(const Columns *c, const double *p, bool each) {                                     \
         const T *x = (const T *)c->data;                                                                              \
         WIDE *totals = (WIDE *)c->values;                                                                             \
         int64_t rows = c->rows;                                                                                       \
-        for (; rows >= GROUP; rows -= GROUP, x += GROUP * c->stride)                                                  \
-            S(name##_group)(totals, x, c->stride, GROUP, c->n, p, each);                                              \
+        for (; rows >= rows_at_once; rows -= rows_at_once, x += rows_at_once * c->stride)                             \
+            S(name##_group)(totals, x, c->stride, rows_at_once, c->n, p, each);                                       \
         for (; rows > 0; rows--, x += c->stride) S(name##_group)(totals, x, c->stride, 1, c->n, p, each);             \
     }
 
 #define FOLD(name, L, start, mapped, joined) \
     MAP_AND_JOIN(name, L, mapped, joined)    \
     LANES_OF(name, L, start)                 \
-    ROW_AND_COLUMNS(name, L)
+    GROUP_OF(name, L)                        \
+    ROW_AND_COLUMNS(name, L, GROUP)
+/* For a mapping that is long: several of them at once are not vectorised. */
+#define FOLD_SINGLY(name, L, start, mapped, joined) \
+    MAP_AND_JOIN(name, L, mapped, joined)           \
+    LANES_OF(name, L, start)                        \
+    GROUP_OF(name, L)                               \
+    ROW_AND_COLUMNS(name, L, 1)
 #define EXTREME(name, start, mapped, better)                        \
     MAP_AND_JOIN(name, T, mapped, (b better a) | IS_NAN(b) ? b : a) \
     LANES_OF_EXTREME(name, start, better)                           \
-    ROW_AND_COLUMNS(name, T)
+    GROUP_OF_EXTREME(name, better)                                  \
+    ROW_AND_COLUMNS(name, T, GROUP)
 
 FOLD(sum, T, 0, x, a + b)
 FOLD(prod, WIDE, 1, x, a * b)
@@ -131,9 +160,9 @@ EXTREME(min, HIGHEST, x, <)
 #ifndef INTEGERS_ONLY
 FOLD(sum_squares, T, 0, x * x, a + b)
 FOLD(sum_squares_from, T, 0, (x - p) * (x - p), a + b)
-FOLD(sum_exp_from, T, 0, S(exp)(x - p), a + b)
+FOLD_SINGLY(sum_exp_from, T, 0, S(exp)(x - p), a + b)
 FOLD(sum_abs, T, 0, M(fabs)(x), a + b)
-FOLD(sum_powers, WIDE, 0, pow(fabs(x), p), a + b)
+FOLD_SINGLY(sum_powers, WIDE, 0, pow(fabs(x), p), a + b)
 FOLD(count_nonzero, T, 0, x != 0, a + b)
 EXTREME(max_abs, 0, M(fabs)(x), >)
 EXTREME(min_abs, HIGHEST, M(fabs)(x), <)
@@ -207,8 +236,11 @@ PLACE(argmin, min, HIGHEST, <)
 #undef MAP_AND_JOIN
 #undef LANES_OF
 #undef LANES_OF_EXTREME
+#undef GROUP_OF
+#undef GROUP_OF_EXTREME
 #undef ROW_AND_COLUMNS
 #undef FOLD
+#undef FOLD_SINGLY
 #undef EXTREME
 #undef PLACE
 #undef WIDE

@@ -32,6 +32,7 @@
 #include "scalar.h"
 #include "rows.h"
 #include "reduce.h"
+#include "softmax.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -44,6 +45,7 @@
 #include "scalar.h"
 #include "rows.h"
 #include "reduce.h"
+#include "softmax.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -121,6 +123,8 @@ const Kernels KERNELS = {
     .min_abs = {INFINITY, 0, NULL, FLOATING_REDUCER(min_abs)},
     .sum_squares_from = {0, 0, &KERNELS.sum, FLOATING_REDUCER(sum_squares_from)},
     .sum_exp_from = {0, 0, &KERNELS.sum, FLOATING_REDUCER(sum_exp_from)},
+    .softmax = {{softmax_rows_f32, softmax_rows_f64}, {softmax_columns_f32, softmax_columns_f64}},
+    .softmax_slope = {{softmax_slope_rows_f32, softmax_slope_rows_f64}, {softmax_slope_columns_f32, softmax_slope_columns_f64}},
     .matmul = {{matmul_rows_f32, pack_panels_f32, multiply_strips_f32, ROWS, tile_columns_f32},
                {matmul_rows_f64, pack_panels_f64, multiply_strips_f64, ROWS, tile_columns_f64},
                {matmul_rows_i64, NULL, NULL, 0, 0}},
