@@ -59,6 +59,32 @@ typedef struct {
 
 enum { LINE_COLUMNS = 512 };
 
+/* n pairs of a prediction x and its target y: their losses' sum, or scale times their slopes for x. */
+typedef struct {
+    const char *x, *y;
+    char *slopes;
+    double *sum, scale;
+    int64_t n;
+} PairRow;
+typedef struct {
+    int64_t (*sum[2])(const PairRow *row); /* -1, or the place of a pair that is not allowed */
+    void (*slope[2])(const PairRow *row);
+} PairLoss;
+
+/* Cross entropy of scores x [outer, classes_count, inner], row-major, with a class for each of outer × inner places. */
+typedef struct {
+    const char *x, *weight; /* a weight for each class; NULL: 1 */
+    const int64_t *classes;
+    int64_t ignored, classes_count, inner;
+    double *largest, *shares, *weights, *losses; /* of each place: the largest score m, 1 / Σ exp(x - m), … */
+    char *slopes;
+    const char *g; /* the gradient of each place, or not: then scale holds it */
+    bool each;
+    double scale;
+} Entropy;
+/* n places from `place` on, within one of `outer`; n <= LINE_COLUMNS. */
+typedef void EntropyKernel(const Entropy *entropy, int64_t outer, int64_t place, int64_t n);
+
 /* c [rows, columns] = a [rows, depth] · b [depth, columns] for one pair of matrices, or for a part of them. Strides count
  * elements. */
 typedef struct {
@@ -94,6 +120,8 @@ typedef struct {
     Reducer sum, prod, max, min, argmax, argmin, any, all, sum_abs, sum_squares, sum_powers, count_nonzero, max_abs, min_abs;
     Reducer sum_squares_from, sum_exp_from; /* of x - p */
     LineKernels softmax, softmax_slope; /* the latter: x is the result, g its gradient */
+    PairLoss bce_loss, logits_loss, squares_loss, distance_loss;
+    EntropyKernel *entropy_rows[2], *entropy_columns[2], *entropy_slope_rows[2], *entropy_slope_columns[2];
     MatrixKernels matmul[COMPUTE_TYPES];
     Rows sgd, adam, adam_amsgrad;
 } Kernels;

@@ -78,6 +78,19 @@ ct_tensor *tensor_softmax_slope(ct_tensor *y, ct_tensor *g, int dim, bool logari
 /* x summed down to a shape that broadcasts to it. */
 ct_tensor *tensor_sum_to(ct_tensor *x, const int64_t *shape, int ndim);
 
+/* ---- losses ---- */
+
+/* The sum of the losses of pairs (of one shape) through the divisor: 0-dim. An error at a pair that is not allowed. */
+ct_tensor *tensor_pair_loss(const PairLoss *loss, ct_tensor *x, ct_tensor *y, double divisor);
+/* The gradient for x, given that of the result. */
+ct_tensor *tensor_pair_loss_slope(const PairLoss *loss, ct_tensor *x, ct_tensor *y, ct_tensor *g, double divisor);
+/* -log softmax(x) of each place's class: x is [C] or [N, C, ...], the classes (checked; those `ignored` count 0) [N, ...].
+ * *kept is what the derivative needs: F64, for each place the largest score, 1 / Σ exp and the weight, in three rows, and
+ * then what the joined losses were divided by. */
+ct_tensor *tensor_cross_entropy(ct_tensor *x, ct_tensor *target, ct_tensor *weight, int64_t ignored, ct_reduction reduction,
+                                ct_tensor **kept);
+ct_tensor *tensor_cross_entropy_slope(ct_tensor *x, ct_tensor *target, int64_t ignored, ct_tensor *kept, ct_tensor *g);
+
 /* ---- products ---- */
 
 /* torch.matmul. */

@@ -33,6 +33,7 @@
 #include "rows.h"
 #include "reduce.h"
 #include "softmax.h"
+#include "losses.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -46,6 +47,7 @@
 #include "rows.h"
 #include "reduce.h"
 #include "softmax.h"
+#include "losses.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -125,6 +127,14 @@ const Kernels KERNELS = {
     .sum_exp_from = {0, 0, &KERNELS.sum, FLOATING_REDUCER(sum_exp_from)},
     .softmax = {{softmax_rows_f32, softmax_rows_f64}, {softmax_columns_f32, softmax_columns_f64}},
     .softmax_slope = {{softmax_slope_rows_f32, softmax_slope_rows_f64}, {softmax_slope_columns_f32, softmax_slope_columns_f64}},
+    .bce_loss = {{bce_loss_sum_f32, bce_loss_sum_f64}, {bce_loss_pair_slope_f32, bce_loss_pair_slope_f64}},
+    .logits_loss = {{logits_loss_sum_f32, logits_loss_sum_f64}, {logits_loss_pair_slope_f32, logits_loss_pair_slope_f64}},
+    .squares_loss = {{squares_loss_sum_f32, squares_loss_sum_f64}, {squares_loss_pair_slope_f32, squares_loss_pair_slope_f64}},
+    .distance_loss = {{distance_loss_sum_f32, distance_loss_sum_f64}, {distance_loss_pair_slope_f32, distance_loss_pair_slope_f64}},
+    .entropy_rows = {entropy_rows_f32, entropy_rows_f64},
+    .entropy_columns = {entropy_columns_f32, entropy_columns_f64},
+    .entropy_slope_rows = {entropy_slope_rows_f32, entropy_slope_rows_f64},
+    .entropy_slope_columns = {entropy_slope_columns_f32, entropy_slope_columns_f64},
     .matmul = {{matmul_rows_f32, pack_panels_f32, multiply_strips_f32, ROWS, tile_columns_f32},
                {matmul_rows_f64, pack_panels_f64, multiply_strips_f64, ROWS, tile_columns_f64},
                {matmul_rows_i64, NULL, NULL, 0, 0}},
