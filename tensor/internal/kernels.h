@@ -85,6 +85,17 @@ typedef struct {
 /* n places from `place` on, within one of `outer`; n <= LINE_COLUMNS. */
 typedef void EntropyKernel(const Entropy *entropy, int64_t outer, int64_t place, int64_t n);
 
+/* Layer norm of rows of n numbers, and its derivative. */
+typedef struct {
+    const char *x, *weight, *bias, *g; /* weight and bias may be NULL */
+    char *y;                           /* the result; for the derivative, x's gradient */
+    double *means, *scales;            /* of each row; the latter 1 / its deviation */
+    char *part_sums;                   /* [2, parts, n]: the gradients of weight and bias from `part` rows; or NULL */
+    int64_t n, part, parts;
+    bool centred;
+    double eps;
+} Norm;
+
 /* c [rows, columns] = a [rows, depth] · b [depth, columns] for one pair of matrices, or for a part of them. Strides count
  * elements. */
 typedef struct {
@@ -122,6 +133,8 @@ typedef struct {
     LineKernels softmax, softmax_slope; /* the latter: x is the result, g its gradient */
     PairLoss bce_loss, logits_loss, squares_loss, distance_loss;
     EntropyKernel *entropy_rows[2], *entropy_columns[2], *entropy_slope_rows[2], *entropy_slope_columns[2];
+    void (*norm_rows[2])(const Norm *norm, int64_t begin, int64_t end);
+    void (*norm_slope_rows[2])(const Norm *norm, int64_t begin, int64_t end); /* within one part */
     MatrixKernels matmul[COMPUTE_TYPES];
     Rows sgd, adam, adam_amsgrad;
 } Kernels;

@@ -78,6 +78,14 @@ ct_tensor *tensor_softmax_slope(ct_tensor *y, ct_tensor *g, int dim, bool logari
 /* x summed down to a shape that broadcasts to it. */
 ct_tensor *tensor_sum_to(ct_tensor *x, const int64_t *shape, int ndim);
 
+/* Layer norm (not centred: RMS norm) over x's last dims, whose shape weight and bias have, if there are any. *kept is
+ * what the derivative needs: F64 [2, rows], means and 1 / deviations. */
+ct_tensor *tensor_norm_rows(ct_tensor *x, int norm_dims, ct_tensor *weight, ct_tensor *bias, bool centred, double eps,
+                            ct_tensor **kept);
+/* The gradients for x and, if asked for, weight and bias. */
+bool tensor_norm_rows_slopes(ct_tensor *x, int norm_dims, ct_tensor *weight, bool centred, ct_tensor *kept, ct_tensor *g,
+                             ct_tensor *slopes[3], bool parameters);
+
 /* ---- losses ---- */
 
 /* The sum of the losses of pairs (of one shape) through the divisor: 0-dim. An error at a pair that is not allowed. */

@@ -34,6 +34,7 @@
 #include "reduce.h"
 #include "softmax.h"
 #include "losses.h"
+#include "norm.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -48,6 +49,7 @@
 #include "reduce.h"
 #include "softmax.h"
 #include "losses.h"
+#include "norm.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -135,6 +137,8 @@ const Kernels KERNELS = {
     .entropy_columns = {entropy_columns_f32, entropy_columns_f64},
     .entropy_slope_rows = {entropy_slope_rows_f32, entropy_slope_rows_f64},
     .entropy_slope_columns = {entropy_slope_columns_f32, entropy_slope_columns_f64},
+    .norm_rows = {norm_rows_f32, norm_rows_f64},
+    .norm_slope_rows = {norm_slope_rows_f32, norm_slope_rows_f64},
     .matmul = {{matmul_rows_f32, pack_panels_f32, multiply_strips_f32, ROWS, tile_columns_f32},
                {matmul_rows_f64, pack_panels_f64, multiply_strips_f64, ROWS, tile_columns_f64},
                {matmul_rows_i64, NULL, NULL, 0, 0}},
