@@ -383,18 +383,22 @@ ct_tensor *tensor_norm(ct_tensor *x, double p, unsigned set, bool keepdim) {
     return y ? ct_scope_keep(tensor_as(y, dtype)) : NULL;
 }
 
+ct_tensor *tensor_wide_max(ct_tensor *x, unsigned set, bool keepdim) {
+    return reduce(x, FOLD(max, .wide = true));
+}
+
+ct_tensor *tensor_exp_sums(ct_tensor *x, ct_tensor *m, unsigned set, bool keepdim) {
+    return reduce(x, FOLD(sum_exp_from, .wide = true, .centres = m));
+}
+
 /* log Σ exp(x - m) + m with m the largest, which counts as 0 where it is infinite, so that no inf - inf comes up. */
 ct_tensor *tensor_logsumexp(ct_tensor *x, unsigned set, bool keepdim) {
     CT_SCOPED;
     const ct_dtype dtype = tensor_floating_dtype((ct_dtype)x->dtype);
-    x = tensor_as(x, tensor_is_floating((ct_dtype)x->dtype) ? compute_dtype(x) : CT_F32);
-    ct_tensor *m = x ? reduce(x, FOLD(max, .wide = true)) : NULL;
-    if (!m) return NULL;
-    for (int64_t i = 0; i < m->numel; i++) {
-        double *value = (double *)m->data + i;
-        if (isinf(*value)) *value = 0;
-    }
-    ct_tensor *y = reduce(x, FOLD(sum_exp_from, .wide = true, .centres = m));
+    x = tensor_as(x, dtype == CT_F64 ? CT_F64 : CT_F32);
+    ct_tensor *m = x ? tensor_wide_max(x, set, keepdim) : NULL;
+    m = m ? tensor_nan_to_num(m, PARAMETERS(NAN, 0, 0)) : NULL;
+    ct_tensor *y = m ? tensor_exp_sums(x, m, set, keepdim) : NULL;
     y = y ? tensor_log(y, NULL) : NULL;
     y = y ? tensor_add(y, m) : NULL;
     return y ? ct_scope_keep(tensor_as(y, dtype)) : NULL;

@@ -45,19 +45,17 @@ typedef struct Reducer {
     void (*columns[COMPUTE_TYPES])(const Columns *columns, const double *p, bool each);
 } Reducer;
 
-/* `rows` rows of n numbers, worked on each for itself: or n <= LINE_COLUMNS columns of `rows` numbers. */
+/* `rows` rows of n numbers, worked on each for itself; or n columns of `rows` numbers, <= LINE_COLUMNS where they are
+ * summed. */
 typedef struct {
     const char *x, *g; /* operand and gradient; g, if there is one, lies as x does */
     char *y;
+    const char *shift, *sum; /* softmax of columns: what each is shifted by, and its sum */
     int64_t rows, n, x_stride, y_stride; /* from one row to the next */
     bool logarithm;
 } Lines;
 typedef void LinesKernel(const Lines *lines);
-typedef struct {
-    LinesKernel *rows[2], *columns[2]; /* of F32, F64 */
-} LineKernels;
-
-enum { LINE_COLUMNS = 512 };
+enum { LINE_COLUMNS = 1024 };
 
 /* n pairs of a prediction x and its target y: their losses' sum, or scale times their slopes for x. */
 typedef struct {
@@ -130,7 +128,8 @@ typedef struct {
     RowKernel *convert[8][8]; /* [to][from] */
     Reducer sum, prod, max, min, argmax, argmin, any, all, sum_abs, sum_squares, sum_powers, count_nonzero, max_abs, min_abs;
     Reducer sum_squares_from, sum_exp_from; /* of x - p */
-    LineKernels softmax, softmax_slope; /* the latter: x is the result, g its gradient */
+    LinesKernel *softmax_rows[2], *softmax_columns[2];
+    LinesKernel *softmax_slope_rows[2], *softmax_slope_columns[2]; /* x is the result, g its gradient */
     PairLoss bce_loss, logits_loss, squares_loss, distance_loss;
     EntropyKernel *entropy_rows[2], *entropy_columns[2], *entropy_slope_rows[2], *entropy_slope_columns[2];
     void (*norm_rows[2])(const Norm *norm, int64_t begin, int64_t end);

@@ -70,6 +70,9 @@ ct_tensor *tensor_extreme(ct_tensor *x, unsigned set, bool keepdim, bool largest
 ct_tensor *tensor_new_reduced(const ct_tensor *x, unsigned set, bool keepdim, ct_dtype dtype);
 /* (Σ|x|^p)^(1/p) and its limits. */
 ct_tensor *tensor_norm(ct_tensor *x, double p, unsigned set, bool keepdim);
+/* The largest of F32 or F64, and Σ exp(x - m), both as F64; -inf and 0 of nothing. */
+ct_tensor *tensor_wide_max(ct_tensor *x, unsigned set, bool keepdim);
+ct_tensor *tensor_exp_sums(ct_tensor *x, ct_tensor *m, unsigned set, bool keepdim);
 ct_tensor *tensor_logsumexp(ct_tensor *x, unsigned set, bool keepdim);
 ct_tensor *tensor_softmax(ct_tensor *x, int dim);
 ct_tensor *tensor_log_softmax(ct_tensor *x, int dim);

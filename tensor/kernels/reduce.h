@@ -144,7 +144,7 @@
     GROUP_OF(name, L)                               \
     ROW_AND_COLUMNS(name, L, 1)
 #define EXTREME(name, start, mapped, better)                        \
-    MAP_AND_JOIN(name, T, mapped, (b better a) | IS_NAN(b) ? b : a) \
+    MAP_AND_JOIN(name, T, mapped, ((b better a) | IS_NAN(b)) ? b : a) \
     LANES_OF_EXTREME(name, start, better)                           \
     GROUP_OF_EXTREME(name, better)                                  \
     ROW_AND_COLUMNS(name, T, GROUP)

@@ -37,38 +37,13 @@ static void S(softmax_rows)(const Lines *l) {
     for (int64_t r = 0; r < l->rows; r++) S(softmax_row)(x + r * l->x_stride, y + r * l->y_stride, l->n, l->logarithm);
 }
 
-/* The columns' sums of exp(x - m), which are kept in y if `keep`. */
-ALWAYS_INLINE void S(exponentials_of_columns)(const Lines *l, const T *m, bool keep, double *sums) {
-    const T *x = (const T *)l->x;
-    T *y = (T *)l->y, part[LINE_COLUMNS];
-    for (int64_t r = 0; r < l->rows;) {
-        const int64_t end = l->rows - r < 16 ? l->rows : r + 16;
-        for (int64_t j = 0; j < l->n; j++) part[j] = 0;
-        for (; r < end; r++, x += l->x_stride, y += l->y_stride)
-            _Pragma("omp simd") for (int64_t j = 0; j < l->n; j++) {
-                T e = S(exp)(x[j] - m[j]);
-                if (keep) y[j] = e;
-                part[j] += e;
-            }
-        for (int64_t j = 0; j < l->n; j++) sums[j] += (double)part[j];
-    }
-}
-
+/* Rows of n columns, whose largest elements and Σ exp (or log Σ exp) are known. */
 static void S(softmax_columns)(const Lines *l) {
-    const T *x = (const T *)l->x;
+    const T *x = (const T *)l->x, *m = (const T *)l->shift, *sum = (const T *)l->sum;
     T *y = (T *)l->y;
-    double largest[LINE_COLUMNS], sums[LINE_COLUMNS];
-    T shift[LINE_COLUMNS], scale[LINE_COLUMNS];
-    for (int64_t j = 0; j < l->n; j++) largest[j] = -INFINITY, sums[j] = 0;
-    Columns c = {.values = largest, .data = l->x, .stride = l->x_stride, .rows = l->rows, .n = l->n};
-    S(max_columns)(&c, sums, false);
-    for (int64_t j = 0; j < l->n; j++) shift[j] = (T)largest[j];
-    if (l->logarithm) S(exponentials_of_columns)(l, shift, false, sums);
-    else S(exponentials_of_columns)(l, shift, true, sums);
-    for (int64_t j = 0; j < l->n; j++) scale[j] = l->logarithm ? (T)log(sums[j]) : (T)(1 / sums[j]);
     for (int64_t r = 0; r < l->rows; r++, x += l->x_stride, y += l->y_stride)
-        if (l->logarithm) _Pragma("omp simd") for (int64_t j = 0; j < l->n; j++) y[j] = x[j] - shift[j] - scale[j];
-        else _Pragma("omp simd") for (int64_t j = 0; j < l->n; j++) y[j] *= scale[j];
+        if (l->logarithm) _Pragma("omp simd") for (int64_t j = 0; j < l->n; j++) y[j] = x[j] - m[j] - sum[j];
+        else _Pragma("omp simd") for (int64_t j = 0; j < l->n; j++) y[j] = S(exp)(x[j] - m[j]) / sum[j];
 }
 
 /* ---- derivatives, from the result x and its gradient g: x (g - Σ g x); of the logarithm, g - exp(x) Σ g ---- */
