@@ -128,7 +128,8 @@
         WIDE *totals = (WIDE *)c->values;                                                                             \
         int64_t rows = c->rows;                                                                                       \
         for (; rows >= rows_at_once; rows -= rows_at_once, x += rows_at_once * c->stride)                             \
-            S(name##_group)(totals, x, c->stride, rows_at_once, c->n, p, each);                                       \
+            if (each) S(name##_group)(totals, x, c->stride, rows_at_once, c->n, p, true);                             \
+            else S(name##_group)(totals, x, c->stride, rows_at_once, c->n, p, false);                                 \
         for (; rows > 0; rows--, x += c->stride) S(name##_group)(totals, x, c->stride, 1, c->n, p, each);             \
     }
 
