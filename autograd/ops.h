@@ -340,6 +340,11 @@ CT_API ct_tensor *ct_one_hot(ct_tensor *index, int64_t classes);
 CT_API ct_tensor *ct_softmax(ct_tensor *x, int dim);
 /** log(softmax(x)). */
 CT_API ct_tensor *ct_log_softmax(ct_tensor *x, int dim);
+/** (x - mean)/√(variance + eps) · weight + bias over the last norm_dims dims of a floating x, the variance biased; weight
+ * and bias (either NULL: none) have the shape of those dims. Ba, Kiros, Hinton: Layer normalization, 2016. */
+CT_API ct_tensor *ct_layer_norm(ct_tensor *x, int norm_dims, ct_tensor *weight, ct_tensor *bias, double eps);
+/** x/√(mean(x²) + eps) · weight likewise. Zhang, Sennrich: Root mean square layer normalization, 2019. */
+CT_API ct_tensor *ct_rms_norm(ct_tensor *x, int norm_dims, ct_tensor *weight, double eps);
 
 /* ---- losses: a pair of shapes must agree; CT_NONE keeps the elements, CT_MEAN and CT_SUM join them to 0-dim ---- */
 

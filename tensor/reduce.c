@@ -1,36 +1,49 @@
-/* Reductions: the dims that stay are walked over the results, the others are folded row by row. */
+/* Reductions: the dims that stay are walked over the results, the others are folded along rows, or many columns side by
+ * side. Where there are few results, what goes into one is cut into parts, and what comes of the parts is folded again. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
 #include <math.h>
 #include <string.h>
 
-enum { GRAIN = 1 << 14 };
+enum { GRAIN = 1 << 14, PART = 1 << 16, PARTS = 32, PART_UNIT = 1024 };
 
 typedef struct {
     int ndim; /* of one of the two groups of dims */
     int64_t shape[CT_MAX_DIMS], strides[CT_MAX_DIMS], numel;
 } Dims;
 
+/* A part p of the result r is the p·kept.numel + r-th: [parts, results]. */
 typedef struct {
     const Reducer *reducer;
-    int type;
-    bool place;       /* the result is where it was found */
-    const char *data; /* of x */
-    char *result;     /* of the type that computes, or I64 */
-    int64_t size;     /* bytes of an element of x */
+    int type;                    /* that computes */
+    ct_dtype stored;             /* of the values: the type that computes, or F64 */
+    const char *data;            /* of x */
+    int64_t size;                /* bytes of an element of x */
+    char *values;                /* NULL: not wanted */
+    int64_t *places;             /* where they were found; NULL: not wanted */
+    const int64_t *place_of;     /* x holds parts, which have found them there; NULL: it does not */
+    const double *centres;       /* a parameter for each result; NULL: p for all */
+    double p, divisor;
     Dims kept, gone;
-    double p;
+    int64_t part; /* how many of the gone elements are folded to one */
 } Reduction;
 
 static int compute_type(ct_dtype dtype) {
     return dtype == CT_F64 ? COMPUTE_F64 : dtype == CT_F32 ? COMPUTE_F32 : COMPUTE_I64;
 }
 
-static void store(const Reduction *r, int64_t i, const Accumulator *a) {
-    if (r->place) ((int64_t *)r->result)[i] = a->at;
-    else if (r->type == COMPUTE_F32) ((float *)r->result)[i] = (float)a->f;
-    else if (r->type == COMPUTE_F64) ((double *)r->result)[i] = a->f;
-    else ((int64_t *)r->result)[i] = a->i;
+/* n results from the i-th on; values are double or int64_t, places may be NULL. */
+static void store(const Reduction *r, int64_t i, int64_t n, const void *values, const int64_t *places) {
+    const double *f = values;
+    for (int64_t j = 0; j < n && r->places; j++)
+        r->places[i + j] = r->place_of ? r->place_of[places[j] * r->kept.numel + i + j] : places[j];
+    if (!r->values) return;
+    if (r->stored == CT_F32)
+        for (int64_t j = 0; j < n; j++) ((float *)r->values)[i + j] = (float)(f[j] / r->divisor);
+    else if (r->stored == CT_F64)
+        for (int64_t j = 0; j < n; j++) ((double *)r->values)[i + j] = f[j] / r->divisor;
+    else
+        memcpy((int64_t *)r->values + i, values, (size_t)n * sizeof(int64_t));
 }
 
 /* The offset of the i-th place of a group of dims, in elements. */
@@ -48,59 +61,112 @@ static int64_t fold(const void *arguments, int64_t begin, int64_t end) {
     const Reduction *r = arguments;
     const Dims *gone = &r->gone;
     const int64_t row = gone->shape[gone->ndim - 1], step = gone->strides[gone->ndim - 1];
-    const int64_t rows = gone->numel / (row ? row : 1);
-    Dims outer = *gone;
-    outer.ndim--;
     for (int64_t i = begin; i < end; i++) {
-        Accumulator a = {r->reducer->f, r->reducer->i, -1, 0};
-        const char *start = r->data + offset_of(&r->kept, i) * r->size;
-        for (int64_t j = 0; j < rows; j++)
-            r->reducer->row[r->type](&a, start + offset_of(&outer, j) * r->size, step, row, &r->p);
-        store(r, i, &a);
+        int64_t part = i < r->kept.numel ? 0 : i / r->kept.numel, result = i - part * r->kept.numel;
+        int64_t at = part * r->part, last = gone->numel - at < r->part ? gone->numel : at + r->part;
+        Accumulator a = {r->reducer->f, r->reducer->i, -1};
+        const char *start = r->data + offset_of(&r->kept, result) * r->size;
+        for (int64_t n; at < last; at += n) {
+            n = gone->ndim == 1 ? last - at : row - at % row;
+            if (n > last - at) n = last - at;
+            r->reducer->row[r->type](&a, start + offset_of(gone, at) * r->size, step, n, at,
+                                     r->centres ? r->centres + result : &r->p);
+        }
+        store(r, i, 1, r->type == COMPUTE_I64 ? (void *)&a.i : (void *)&a.f, &a.at);
     }
     return -1;
 }
 
-/* Where the results lie side by side in x: whole rows are added to as many sums. */
+/* Few columns without gaps between their rows are folded as many: several rows count as one, and what comes of
+ * their columns is folded again. */
+static void fold_narrow(const Reduction *r, Columns *c) {
+    const int64_t n = c->n, repeat = FOLD_COLUMNS / n, rows = c->rows / repeat, rest = c->rows % repeat;
+    const int type = r->type == COMPUTE_I64 ? COMPUTE_I64 : COMPUTE_F64;
+    const Reducer *parts = r->reducer->parts ? r->reducer->parts : r->reducer;
+    Columns wide = {.values = c->values, .data = c->data, .stride = n * repeat, .rows = rows, .n = n * repeat};
+    Columns last = {.values = c->values, .data = c->data + rows * n * repeat * r->size, .stride = n, .rows = rest, .n = n};
+    Columns joined = {.values = c->values, .data = (char *)c->values + n * 8, .stride = n, .rows = repeat - 1, .n = n};
+    r->reducer->columns[r->type](&wide, &r->p, false);
+    r->reducer->columns[r->type](&last, &r->p, false);
+    parts->columns[type](&joined, &r->p, false);
+}
+
+static void fold_rows_of_columns(const Reduction *r, Columns *c, const char *start, int64_t at, int64_t last,
+                                 const double *p) {
+    const Dims *gone = &r->gone;
+    const int64_t rows = gone->shape[gone->ndim - 1];
+    c->stride = gone->strides[gone->ndim - 1];
+    for (; at < last; at += c->rows) {
+        c->data = start + offset_of(gone, at) * r->size;
+        c->first = at;
+        c->rows = gone->ndim == 1 ? last - at : rows - at % rows;
+        if (c->rows > last - at) c->rows = last - at;
+        if (c->stride == c->n && c->n <= FOLD_COLUMNS / 8 && c->rows >= FOLD_COLUMNS / c->n && !r->places && !r->centres)
+            fold_narrow(r, c);
+        else r->reducer->columns[r->type](c, p, r->centres != NULL);
+    }
+}
+
+/* Where the results lie side by side in x. */
 static int64_t fold_columns(const void *arguments, int64_t begin, int64_t end) {
     const Reduction *r = arguments;
     const int64_t width = r->kept.shape[r->kept.ndim - 1];
-    while (begin < end) {
-        int64_t n = width - begin % width;
+    union {
+        double f[FOLD_COLUMNS];
+        int64_t i[FOLD_COLUMNS];
+    } values;
+    int64_t places[FOLD_COLUMNS];
+    for (int64_t n; begin < end; begin += n) {
+        int64_t part = begin / r->kept.numel, result = begin % r->kept.numel;
+        int64_t at = part * r->part, last = r->gone.numel - at < r->part ? r->gone.numel : at + r->part;
+        n = width - result % width;
         if (n > end - begin) n = end - begin;
         if (n > FOLD_COLUMNS) n = FOLD_COLUMNS;
-        double sums[FOLD_COLUMNS] = {0};
-        const char *start = r->data + offset_of(&r->kept, begin) * r->size;
-        for (int64_t j = 0; j < r->gone.numel; j++)
-            r->reducer->columns[r->type](sums, start + offset_of(&r->gone, j) * r->size, n);
-        for (int64_t i = 0; i < n; i++) store(r, begin + i, &(Accumulator){.f = sums[i]});
-        begin += n;
+        for (int64_t i = 0; i < FOLD_COLUMNS; i++)
+            if (r->type == COMPUTE_I64) values.i[i] = r->reducer->i;
+            else values.f[i] = r->reducer->f;
+        for (int64_t i = 0; i < n && r->places; i++) places[i] = -1;
+        Columns c = {.values = &values, .places = places, .n = n};
+        fold_rows_of_columns(r, &c, r->data + offset_of(&r->kept, result) * r->size, at, last,
+                             r->centres ? r->centres + result : &r->p);
+        store(r, begin, n, &values, places);
     }
     return -1;
 }
 
 static bool side_by_side(const Reduction *r) {
-    return r->reducer->columns[r->type] && r->kept.ndim > 0 && r->kept.strides[r->kept.ndim - 1] == 1 &&
-           r->gone.strides[r->gone.ndim - 1] != 1;
+    return r->kept.ndim > 0 && r->kept.strides[r->kept.ndim - 1] == 1 && r->gone.strides[r->gone.ndim - 1] != 1;
 }
 
-/* Splits x's dims into those that stay and those that go, dropping sizes of 1 and merging neighbours. */
-static void split_dims(const ct_tensor *x, unsigned set, Dims *kept, Dims *gone) {
-    Dims *groups[] = {kept, gone};
-    for (int k = 0; k < 2; k++) *groups[k] = (Dims){.numel = 1};
-    for (int d = 0; d < x->ndim; d++) {
-        Dims *dims = groups[set >> d & 1u];
-        dims->numel *= x->shape[d];
-        if (x->shape[d] == 1) continue;
-        int last = dims->ndim - 1;
-        if (last >= 0 && dims->strides[last] == x->strides[d] * x->shape[d]) {
-            dims->shape[last] *= x->shape[d];
-            dims->strides[last] = x->strides[d];
-        } else {
-            dims->shape[dims->ndim] = x->shape[d];
-            dims->strides[dims->ndim++] = x->strides[d];
-        }
+/* Adds a dim below the others, joined with the last one where they are walked as one. */
+static void add_dim(Dims *dims, int64_t size, int64_t stride) {
+    int last = dims->ndim - 1;
+    dims->numel *= size;
+    if (size == 1) return;
+    if (last >= 0 && dims->strides[last] == stride * size) {
+        dims->shape[last] *= size;
+        dims->strides[last] = stride;
+    } else {
+        dims->shape[dims->ndim] = size;
+        dims->strides[dims->ndim++] = stride;
     }
+}
+
+/* Splits x's dims into those that stay and those that go; the latter by falling strides, unless their order counts. */
+static void split_dims(const ct_tensor *x, unsigned set, bool ordered, Dims *kept, Dims *gone) {
+    int order[CT_MAX_DIMS], n = 0;
+    kept->ndim = gone->ndim = 0;
+    kept->numel = gone->numel = 1;
+    for (int d = 0; d < x->ndim; d++) {
+        if (!(set >> d & 1u)) {
+            add_dim(kept, x->shape[d], x->strides[d]);
+            continue;
+        }
+        int at = n++;
+        for (; !ordered && at > 0 && x->strides[order[at - 1]] < x->strides[d]; at--) order[at] = order[at - 1];
+        order[at] = d;
+    }
+    for (int i = 0; i < n; i++) add_dim(gone, x->shape[order[i]], x->strides[order[i]]);
     if (gone->ndim == 0) {
         gone->shape[0] = 1;
         gone->strides[0] = 0;
@@ -108,7 +174,7 @@ static void split_dims(const ct_tensor *x, unsigned set, Dims *kept, Dims *gone)
     }
 }
 
-static ct_tensor *new_result(const ct_tensor *x, unsigned set, bool keepdim, ct_dtype dtype) {
+ct_tensor *tensor_new_reduced(const ct_tensor *x, unsigned set, bool keepdim, ct_dtype dtype) {
     int64_t shape[CT_MAX_DIMS];
     int ndim = 0;
     for (int d = 0; d < x->ndim; d++) {
@@ -118,20 +184,87 @@ static ct_tensor *new_result(const ct_tensor *x, unsigned set, bool keepdim, ct_
     return tensor_new(dtype, shape, ndim);
 }
 
-/* Folds x, computed in `compute` (one of F32, F64, I64), to a result of the same dtype, or of places. */
-static ct_tensor *reduce(const Reducer *reducer, ct_tensor *x, ct_dtype compute, unsigned set, bool keepdim, bool place,
-                         double p) {
+/* How many parts: enough to share the work among threads, by sizes alone. */
+static int64_t parts_of(const Reduction *r, bool columns) {
+    const int64_t width = columns ? r->kept.shape[r->kept.ndim - 1] : 1, results = r->kept.numel;
+    const int64_t pieces = width > FOLD_COLUMNS ? results / FOLD_COLUMNS : results / width;
+    int64_t wanted = results * r->gone.numel / PART;
+    if (wanted > PARTS) wanted = PARTS;
+    return wanted > 2 * pieces ? wanted / pieces : 1;
+}
+
+static void run(Reduction *r, bool columns, int64_t parts) {
+    const int64_t folded = r->part ? r->part : 1, grain = GRAIN / folded;
+    if (columns) tensor_launch(fold_columns, r, sizeof *r, parts * r->kept.numel, grain > FOLD_COLUMNS ? grain : FOLD_COLUMNS);
+    else tensor_launch(fold, r, sizeof *r, parts * r->kept.numel, grain);
+}
+
+/* Folds the parts to tensors of their own, and those to the result. */
+static bool run_in_parts(Reduction *r, bool columns, int64_t parts) {
+    const int64_t unit = columns ? 8 : PART_UNIT, results = r->kept.numel;
+    r->part = ((r->gone.numel + parts - 1) / parts + unit - 1) / unit * unit;
+    parts = (r->gone.numel + r->part - 1) / r->part;
+    const ct_dtype dtype = r->type == COMPUTE_I64 ? CT_I64 : CT_F64;
+    ct_tensor *values = tensor_new(dtype, CT_DIMS(parts, results));
+    ct_tensor *places = values && r->places ? tensor_new(CT_I64, CT_DIMS(parts, results)) : NULL;
+    if (!values || (r->places && !places)) return false;
+    Reduction joined = *r;
+    joined.reducer = r->reducer->parts ? r->reducer->parts : r->reducer;
+    joined.type = compute_type(dtype);
+    joined.data = values->data;
+    joined.size = 8;
+    joined.place_of = places ? (int64_t *)places->data : NULL;
+    joined.centres = NULL;
+    joined.part = parts;
+    split_dims(values, 1, true, &joined.kept, &joined.gone);
+    r->stored = dtype;
+    r->values = values->data;
+    r->places = places ? (int64_t *)places->data : NULL;
+    r->divisor = 1;
+    run(r, columns, parts);
+    run(&joined, side_by_side(&joined), 1);
+    return true;
+}
+
+/* What is asked for beside x. */
+typedef struct {
+    const Reducer *reducer;
+    unsigned set;
+    bool keepdim;
+    ct_dtype compute;         /* F32, F64 or I64 */
+    bool wide;                /* the result of a floating one is F64 */
+    double p, divisor;        /* 0: 1 */
+    const ct_tensor *centres; /* F64, a parameter for each result; NULL: p */
+    ct_tensor *places;        /* of the extremes: set; NULL: not wanted */
+    bool places_only;         /* and nothing else */
+} Fold;
+
+/* x folded; the places, if they alone are wanted. */
+static ct_tensor *reduce(ct_tensor *x, const Fold *f) {
     CT_SCOPED;
-    ct_tensor *converted = tensor_as(x, compute);
-    ct_tensor *y = converted ? new_result(x, set, keepdim, place ? CT_I64 : compute) : NULL;
-    if (!y) return NULL;
-    Reduction r = {.reducer = reducer, .type = compute_type(compute), .place = place, .data = converted->data,
-                   .result = y->data, .size = tensor_dtype_size(compute), .p = p};
-    split_dims(converted, set, &r.kept, &r.gone);
-    int64_t grain = GRAIN / (r.gone.numel ? r.gone.numel : 1);
-    if (side_by_side(&r)) tensor_launch(fold_columns, &r, sizeof r, r.kept.numel, grain < 64 ? 64 : grain);
-    else tensor_launch(fold, &r, sizeof r, r.kept.numel, grain);
-    return ct_scope_keep(y);
+    const ct_dtype stored = f->wide && f->compute == CT_F32 ? CT_F64 : f->compute;
+    ct_tensor *converted = tensor_as(x, f->compute);
+    ct_tensor *y = f->places_only ? f->places : tensor_new_reduced(x, f->set, f->keepdim, stored);
+    if (!converted || !y) return NULL;
+    Reduction r;
+    r.reducer = f->reducer;
+    r.type = compute_type(f->compute);
+    r.stored = stored;
+    r.data = converted->data;
+    r.size = tensor_dtype_size(f->compute);
+    r.values = f->places_only ? NULL : y->data;
+    r.places = f->places ? (int64_t *)f->places->data : NULL;
+    r.place_of = NULL;
+    r.centres = f->centres ? (const double *)f->centres->data : NULL;
+    r.p = f->p;
+    r.divisor = f->divisor != 0 ? f->divisor : 1;
+    split_dims(converted, f->set, f->places != NULL, &r.kept, &r.gone);
+    r.part = r.gone.numel;
+    const bool columns = side_by_side(&r);
+    const int64_t parts = r.kept.numel > 0 ? parts_of(&r, columns) : 1;
+    if (parts > 1 && !run_in_parts(&r, columns, parts)) return NULL;
+    if (parts == 1) run(&r, columns, 1);
+    return f->places_only ? y : ct_scope_keep(y);
 }
 
 /* F32 for 16-bit floats, the dtype itself for the others; integers as I64. */
@@ -141,38 +274,60 @@ static ct_dtype compute_dtype(const ct_tensor *x) {
 }
 
 /* A reduction that ends in the given dtype. */
-static ct_tensor *reduce_to(ct_dtype dtype, const Reducer *reducer, ct_tensor *x, unsigned set, bool keepdim, double p) {
+static ct_tensor *reduce_to(ct_dtype dtype, ct_tensor *x, const Fold *fold) {
     CT_SCOPED;
-    ct_tensor *y = reduce(reducer, x, compute_dtype(x), set, keepdim, false, p);
+    ct_tensor *y = reduce(x, fold);
     return y ? ct_scope_keep(tensor_as(y, dtype)) : NULL;
 }
+
+/* FOLD(sum), FOLD(sum, .divisor = n): by that reducer of the table, and what else there is to say. */
+#define FOLD(...) \
+    (&(Fold){.set = set, .keepdim = keepdim, .compute = compute_dtype(x), .reducer = &tensor_kernels->__VA_ARGS__})
 
 /* Sums and products of integers are I64. */
 static ct_dtype total_dtype(const ct_tensor *x) {
     return tensor_is_floating((ct_dtype)x->dtype) ? (ct_dtype)x->dtype : CT_I64;
 }
 
+/* How many elements go into one result. */
+static double count_of(const ct_tensor *x, unsigned set) {
+    double n = 1;
+    for (int d = 0; d < x->ndim; d++)
+        if (set >> d & 1u) n *= (double)x->shape[d];
+    return n;
+}
+
 ct_tensor *tensor_sum(ct_tensor *x, unsigned set, bool keepdim) {
-    return reduce_to(total_dtype(x), &tensor_kernels->sum, x, set, keepdim, 0);
+    return reduce_to(total_dtype(x), x, FOLD(sum));
+}
+
+ct_tensor *tensor_mean(ct_tensor *x, unsigned set, bool keepdim) {
+    const double n = count_of(x, set);
+    ct_tensor *y = reduce_to((ct_dtype)x->dtype, x, FOLD(sum, .divisor = n));
+    if (y && n == 0) tensor_fill(y, NAN);
+    return y;
 }
 
 ct_tensor *tensor_prod(ct_tensor *x, unsigned set, bool keepdim) {
-    return reduce_to(total_dtype(x), &tensor_kernels->prod, x, set, keepdim, 0);
-}
-
-/* Truth values are counted in I64, whatever x is. */
-static ct_tensor *truth(const Reducer *reducer, ct_tensor *x, unsigned set, bool keepdim) {
-    CT_SCOPED;
-    ct_tensor *mask = x->dtype == CT_BOOL ? x : tensor_to(x, CT_BOOL);
-    return mask ? ct_scope_keep(reduce_to(CT_BOOL, reducer, mask, set, keepdim, 0)) : NULL;
+    return reduce_to(total_dtype(x), x, FOLD(prod));
 }
 
 ct_tensor *tensor_any(ct_tensor *x, unsigned set, bool keepdim) {
-    return truth(&tensor_kernels->any, x, set, keepdim);
+    return reduce_to(CT_BOOL, x, FOLD(any));
 }
 
 ct_tensor *tensor_all(ct_tensor *x, unsigned set, bool keepdim) {
-    return truth(&tensor_kernels->all, x, set, keepdim);
+    return reduce_to(CT_BOOL, x, FOLD(all));
+}
+
+/* x's variances, and if wanted its means, which are F64 and keep the dims. */
+ct_tensor *tensor_var(ct_tensor *x, unsigned set, double correction, bool keepdim) {
+    CT_SCOPED;
+    const double n = count_of(x, set), divisor = fmax(n - correction, 0);
+    ct_tensor *means = reduce(x, FOLD(sum, .wide = true, .divisor = n));
+    ct_tensor *y = means ? reduce(x, FOLD(sum_squares_from, .wide = true, .centres = means)) : NULL;
+    y = y ? tensor_with_scalar(tensor_div, y, divisor) : NULL;
+    return y ? ct_scope_keep(tensor_as(y, (ct_dtype)x->dtype)) : NULL;
 }
 
 /* The largest of nothing is an error. */
@@ -187,100 +342,65 @@ static bool has_elements(const ct_tensor *x, unsigned set) {
 }
 
 ct_tensor *tensor_amax(ct_tensor *x, unsigned set, bool keepdim) {
-    if (!has_elements(x, set)) return NULL;
-    return reduce_to((ct_dtype)x->dtype, &tensor_kernels->max, x, set, keepdim, 0);
+    return has_elements(x, set) ? reduce_to((ct_dtype)x->dtype, x, FOLD(max)) : NULL;
 }
 
 ct_tensor *tensor_amin(ct_tensor *x, unsigned set, bool keepdim) {
-    if (!has_elements(x, set)) return NULL;
-    return reduce_to((ct_dtype)x->dtype, &tensor_kernels->min, x, set, keepdim, 0);
+    return has_elements(x, set) ? reduce_to((ct_dtype)x->dtype, x, FOLD(min)) : NULL;
 }
 
 ct_tensor *tensor_argmax(ct_tensor *x, unsigned set, bool keepdim) {
-    return has_elements(x, set) ? reduce(&tensor_kernels->max, x, compute_dtype(x), set, keepdim, true, 0) : NULL;
+    ct_tensor *places = has_elements(x, set) ? tensor_new_reduced(x, set, keepdim, CT_I64) : NULL;
+    return places ? reduce(x, FOLD(argmax, .places = places, .places_only = true)) : NULL;
 }
 
 ct_tensor *tensor_argmin(ct_tensor *x, unsigned set, bool keepdim) {
-    return has_elements(x, set) ? reduce(&tensor_kernels->min, x, compute_dtype(x), set, keepdim, true, 0) : NULL;
+    ct_tensor *places = has_elements(x, set) ? tensor_new_reduced(x, set, keepdim, CT_I64) : NULL;
+    return places ? reduce(x, FOLD(argmin, .places = places, .places_only = true)) : NULL;
+}
+
+ct_tensor *tensor_extreme(ct_tensor *x, unsigned set, bool keepdim, bool largest, ct_tensor *places) {
+    if (!has_elements(x, set)) return NULL;
+    return reduce_to((ct_dtype)x->dtype, x, largest ? FOLD(argmax, .places = places) : FOLD(argmin, .places = places));
 }
 
 ct_tensor *tensor_norm(ct_tensor *x, double p, unsigned set, bool keepdim) {
     CT_SCOPED;
-    if (!tensor_is_floating((ct_dtype)x->dtype)) {
-        tensor_error(CT_ERR_DTYPE, "x is %s; expected a floating dtype", ct_dtype_name((ct_dtype)x->dtype));
+    const ct_dtype dtype = (ct_dtype)x->dtype;
+    if (!tensor_is_floating(dtype)) {
+        tensor_error(CT_ERR_DTYPE, "x is %s; expected a floating dtype", ct_dtype_name(dtype));
         return NULL;
     }
     if (p == INFINITY || p == -INFINITY) {
         if (!has_elements(x, set)) return NULL;
-        const Reducer *reducer = p > 0 ? &tensor_kernels->norm_max : &tensor_kernels->norm_min;
-        return ct_scope_keep(reduce_to((ct_dtype)x->dtype, reducer, x, set, keepdim, 0));
+        return ct_scope_keep(reduce_to(dtype, x, p > 0 ? FOLD(max_abs) : FOLD(min_abs)));
     }
-    const Reducer *reducer = p == 0 ? &tensor_kernels->norm_zero
-                             : p == 2 ? &tensor_kernels->sum_squares
-                                      : &tensor_kernels->norm_p;
-    ct_tensor *sum = reduce(reducer, x, compute_dtype(x), set, keepdim, false, p);
-    if (!sum) return NULL;
-    if (p == 2) sum = tensor_sqrt(sum, NULL);
-    else if (p != 0) sum = tensor_with_scalar(tensor_pow, sum, 1 / p);
-    return sum ? ct_scope_keep(tensor_as(sum, (ct_dtype)x->dtype)) : NULL;
+    if (p == 0) return ct_scope_keep(reduce_to(dtype, x, FOLD(count_nonzero)));
+    if (p == 1) return ct_scope_keep(reduce_to(dtype, x, FOLD(sum_abs)));
+    ct_tensor *y = reduce(x, p == 2 ? FOLD(sum_squares, .wide = true) : FOLD(sum_powers, .wide = true, .p = p));
+    if (y) y = p == 2 ? tensor_sqrt(y, NULL) : tensor_with_scalar(tensor_pow, y, 1 / p);
+    return y ? ct_scope_keep(tensor_as(y, dtype)) : NULL;
 }
 
-/* x - max(x), the maximum taken as 0 where it is infinite, so that exp() of it is never NaN there. */
-static ct_tensor *shifted(ct_tensor *x, unsigned set, ct_tensor **shift) {
-    ct_tensor *largest = tensor_amax(x, set, true);
-    ct_tensor *finite = largest ? tensor_isfinite(largest, NULL) : NULL;
-    ct_tensor *zero = finite ? tensor_full((ct_dtype)largest->dtype, NULL, 0, 0) : NULL;
-    *shift = zero ? tensor_where(finite, largest, zero) : NULL;
-    return *shift ? tensor_sub(x, *shift) : NULL;
+ct_tensor *tensor_wide_max(ct_tensor *x, unsigned set, bool keepdim) {
+    return reduce(x, FOLD(max, .wide = true));
 }
 
+ct_tensor *tensor_exp_sums(ct_tensor *x, ct_tensor *m, unsigned set, bool keepdim) {
+    return reduce(x, FOLD(sum_exp_from, .wide = true, .centres = m));
+}
+
+/* log Σ exp(x - m) + m with m the largest, which counts as 0 where it is infinite, so that no inf - inf comes up. */
 ct_tensor *tensor_logsumexp(ct_tensor *x, unsigned set, bool keepdim) {
     CT_SCOPED;
-    if (!tensor_is_floating((ct_dtype)x->dtype)) x = tensor_to(x, CT_F32);
-    if (!x) return NULL;
-    for (int d = 0; d < x->ndim; d++)
-        if (set >> d & 1u && x->shape[d] == 0) {
-            ct_tensor *nothing = tensor_sum(x, set, keepdim);
-            if (nothing) tensor_fill(nothing, -INFINITY);
-            return ct_scope_keep(nothing);
-        }
-    ct_tensor *shift, *y = shifted(x, set, &shift);
-    y = y ? tensor_exp(y, NULL) : NULL;
-    y = y ? tensor_sum(y, set, true) : NULL;
+    const ct_dtype dtype = tensor_floating_dtype((ct_dtype)x->dtype);
+    x = tensor_as(x, dtype == CT_F64 ? CT_F64 : CT_F32);
+    ct_tensor *m = x ? tensor_wide_max(x, set, keepdim) : NULL;
+    m = m ? tensor_nan_to_num(m, PARAMETERS(NAN, 0, 0)) : NULL;
+    ct_tensor *y = m ? tensor_exp_sums(x, m, set, keepdim) : NULL;
     y = y ? tensor_log(y, NULL) : NULL;
-    y = y ? tensor_add(y, shift) : NULL;
-    if (!y || keepdim) return y ? ct_scope_keep(y) : NULL;
-    ct_tensor *flat = new_result(x, set, false, (ct_dtype)y->dtype);
-    if (flat) memcpy(flat->data, y->data, (size_t)y->numel * ct_dtype_size((ct_dtype)y->dtype));
-    return ct_scope_keep(flat);
-}
-
-/* exp(x - max(x)) of a floating x with elements, its sums along the dim, and the shifted x. */
-static ct_tensor *exponentials(ct_tensor *x, int dim, ct_tensor **sum, ct_tensor **difference) {
-    unsigned set = x->ndim ? 1u << dim : 0;
-    ct_tensor *largest = tensor_amax(x, set, true);
-    *difference = largest ? tensor_sub(x, largest) : NULL;
-    ct_tensor *e = *difference ? tensor_exp(*difference, NULL) : NULL;
-    *sum = e ? tensor_sum(e, set, true) : NULL;
-    return *sum ? e : NULL;
-}
-
-ct_tensor *tensor_softmax(ct_tensor *x, int dim) {
-    CT_SCOPED;
-    ct_tensor *sum, *difference;
-    x = tensor_as(x, tensor_floating_dtype((ct_dtype)x->dtype));
-    if (!x || x->numel == 0) return x ? ct_scope_keep(tensor_clone(x)) : NULL;
-    ct_tensor *e = exponentials(x, dim, &sum, &difference);
-    return e ? ct_scope_keep(tensor_div(e, sum)) : NULL;
-}
-
-ct_tensor *tensor_log_softmax(ct_tensor *x, int dim) {
-    CT_SCOPED;
-    ct_tensor *sum, *difference;
-    x = tensor_as(x, tensor_floating_dtype((ct_dtype)x->dtype));
-    if (!x || x->numel == 0) return x ? ct_scope_keep(tensor_clone(x)) : NULL;
-    ct_tensor *e = exponentials(x, dim, &sum, &difference), *log = e ? tensor_log(sum, NULL) : NULL;
-    return log ? ct_scope_keep(tensor_sub(difference, log)) : NULL;
+    y = y ? tensor_add(y, m) : NULL;
+    return y ? ct_scope_keep(tensor_as(y, dtype)) : NULL;
 }
 
 ct_tensor *tensor_sum_to(ct_tensor *x, const int64_t *shape, int ndim) {

@@ -120,6 +120,12 @@ CALL(embedding, ct_embedding(TENSOR("w"), TENSOR("idx"), INTEGER("padding_idx"))
 CALL(softmax, ct_softmax(TENSOR("x"), DIM("dim")))
 CALL(log_softmax, ct_log_softmax(TENSOR("x"), DIM("dim")))
 
+static int shape_length(const int64_t *shape, int ndim) {
+    (void)shape;
+    return ndim;
+}
+CALL(layer_norm, ct_layer_norm(TENSOR("x"), shape_length(LIST("shape")), TENSOR("w"), TENSOR("b"), NUMBER("eps")))
+
 CALL(bce, ct_bce_loss(TENSOR("x"), TENSOR("y"), TENSOR("w"), REDUCTION))
 CALL(bce_with_logits,
      ct_bce_with_logits_loss(TENSOR("x"), TENSOR("y"), TENSOR("w"), TENSOR("pos_weight"), REDUCTION))
@@ -242,6 +248,7 @@ static const GoldenOp ops[] = {
     {"embedding", .adapter = embedding},
     {"softmax", .adapter = softmax},
     {"log_softmax", .adapter = log_softmax},
+    {"layer_norm", .adapter = layer_norm},
     {"bce", .adapter = bce},
     {"bce_with_logits", .adapter = bce_with_logits},
     {"mse_loss", .adapter = mse_loss},

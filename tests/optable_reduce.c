@@ -177,6 +177,28 @@ static void softmax_line(const double *v, double *out, int64_t n, const Row *row
     for (int64_t i = 0; i < n; i++) out[i] = exp(v[i] - whole);
 }
 
+/* p[0] dims are normalised with an eps of p[1]; x[1] is a weight, x[2] a bias, of their shape. */
+static double normalized(const int64_t *at, const Dense *x, const Row *row, bool centred) {
+    const int dims = (int)row->p[0], lead = x->shape.ndim - dims;
+    int64_t n = 1, place = 0;
+    for (int d = 0; d < x->shape.ndim; d++) {
+        place = place * x->shape.sizes[d] + at[d];
+        if (d >= lead) n *= x->shape.sizes[d];
+    }
+    const double *line = x->values + place / n * n;
+    double average = centred ? mean(line, n, row) : 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) squares += (line[i] - average) * (line[i] - average);
+    double y = (x->values[place] - average) / sqrt(squares / (double)n + row->p[1]);
+    if (x[1].values) y *= dense_at(&x[1], at + lead, dims);
+    return x[2].values ? y + dense_at(&x[2], at + lead, dims) : y;
+}
+static double layer_normalized(const int64_t *at, const Dense *x, const Row *row) {
+    return normalized(at, x, row, true);
+}
+static double rms_normalized(const int64_t *at, const Dense *x, const Row *row) {
+    return normalized(at, x, row, false);
+}
+
 /* ---- calls ---- */
 
 static ct_tensor *places_of(ct_tensor *values, ct_tensor *indices) {
@@ -202,6 +224,31 @@ CALL(std_dim, ct_std_dim(x[0], row->dims, row->ndims, (int)row->p[0], row->keepd
 CALL(norm_dim, ct_norm_dim(x[0], row->dims, row->ndims, row->p[0], row->keepdim))
 CALL(softmax, ct_softmax(x[0], (int)row->dims[0]))
 CALL(log_softmax, ct_log_softmax(x[0], (int)row->dims[0]))
+CALL(layer_norm, ct_layer_norm(x[0], (int)row->p[0], x[1], x[2], row->p[1]))
+CALL(rms_norm, ct_rms_norm(x[0], (int)row->p[0], x[1], row->p[1]))
+
+#define REALS(...) OPERAND(REAL, -2, 2, __VA_ARGS__)
+#define NONE                   \
+    {                          \
+        ABSENT, 0, 0, {0}, 0   \
+    }
+#define NORMALIZED(variant_, dims_, eps, x_, w, b, ...)                                                      \
+    {.name = "ct_layer_norm",                                                                                \
+     .variant = variant_,                                                                                    \
+     .call = layer_norm,                                                                                     \
+     .entry = layer_normalized,                                                                              \
+     .x = {x_, w, b},                                                                                        \
+     .p = {dims_, eps},                                                                                      \
+     .optional = 6,                                                                                          \
+     .flags = ROUNDS | FIXED_DTYPE | NO_INFINITIES,                                                          \
+     .shape = {SIZES(__VA_ARGS__)}},                                                                         \
+    {                                                                                                        \
+        .name = "ct_rms_norm", .variant = variant_, .call = rms_norm, .entry = rms_normalized,               \
+        .x = {x_, w}, .p = {dims_, eps}, .optional = 2, .flags = ROUNDS | FIXED_DTYPE | NO_INFINITIES,       \
+        .shape = {                                                                                           \
+            SIZES(__VA_ARGS__)                                                                               \
+        }                                                                                                    \
+    }
 
 static const Row rows[] = {
     OVER_ALL(ct_sum, sum, REAL, -3, 3, ANY_DTYPE, WIDE, ROUNDS),
@@ -213,6 +260,10 @@ static const Row rows[] = {
     OVER(ct_sum_dim, "large, first", sum, OPERAND(REAL, -3, 3, 300, 257), ANY_DTYPE, WIDE, ROUNDS, false, 1,
          0),
     OVER(ct_sum_dim, "large, all", sum, OPERAND(REAL, -3, 3, 300, 257), ANY_DTYPE, WIDE, ROUNDS, true, 0, 0),
+    OVER(ct_sum_dim, "in parts, all", sum, OPERAND(REAL, -3, 3, 300, 701), ANY_DTYPE, WIDE, ROUNDS, false, 0, 0),
+    OVER(ct_sum_dim, "in parts, narrow", sum, OPERAND(REAL, -3, 3, 30011, 7), ANY_DTYPE, WIDE, ROUNDS, false, 1, 0),
+    OVER(ct_amax, "in parts", largest, OPERAND(REAL, -3, 3, 3001, 70), ANY_DTYPE, PROMOTED, EXACT | AT_KINKS,
+         false, 1, 0),
     OVER_ALL(ct_prod, product, REAL, 0.4, 1.5, ANY_DTYPE, WIDE, ROUNDS),
     ALL_OF_NOTHING(ct_prod, product, ANY_DTYPE, WIDE, 0),
     OVER_DIMS(ct_prod_dim, product, REAL, -2, 2, ANY_DTYPE, WIDE, ROUNDS),
@@ -260,8 +311,19 @@ static const Row rows[] = {
     PLACES(ct_min_dim, "values, ", min_dim, smallest, DISTINCT, ANY_DTYPE, PROMOTED, EXACT),
     PLACES(ct_min_dim, "indices, ", min_dim_indices, argmin, GRAIN, ANY_DTYPE, PLACE, 0),
     PLACES(ct_argmax, "", call_argmax, argmax, GRAIN, ANY_DTYPE, PLACE, 0),
+    ALONG(ct_argmax, "in parts", call_argmax, argmax, OPERAND(GRAIN, -3, 4, 210011), ANY_DTYPE, PLACE, 0, false, 0),
+    ALONG(ct_argmin, "in parts, columns", call_argmin, argmin, OPERAND(REAL, -3, 4, 3001, 70), ANY_DTYPE, PLACE, 0, false,
+          0),
     PLACES(ct_argmin, "", call_argmin, argmin, GRAIN, ANY_DTYPE, PLACE, 0),
     LINES(ct_softmax, softmax, softmax_line),
     LINES(ct_log_softmax, log_softmax, log_softmax_line),
+    NORMALIZED("rows", 1, 1e-5, REALS(3, 4, 5), REALS(5), REALS(5), 3, 4, 5),
+    NORMALIZED("two dims", 2, 0.1, REALS(3, 4, 5), REALS(4, 5), REALS(4, 5), 3, 4, 5),
+    NORMALIZED("one row", 1, 1e-5, REALS(7), REALS(7), REALS(7), 7),
+    NORMALIZED("no weight", 1, 1e-5, REALS(3, 5), NONE, REALS(5), 3, 5),
+    NORMALIZED("no bias", 1, 1e-5, REALS(3, 5), REALS(5), NONE, 3, 5),
+    NORMALIZED("neither", 1, 1e-5, REALS(3, 5), NONE, NONE, 3, 5),
+    NORMALIZED("no rows", 1, 1e-5, REALS(0, 5), REALS(5), REALS(5), 0, 5),
+    NORMALIZED("large", 1, 1e-5, REALS(150, 37), REALS(37), REALS(37), 150, 37),
 };
 const RowGroup optable_reduce = ROW_GROUP(rows);

@@ -24,5 +24,7 @@ ct_tensor *autograd_loss_target(ct_tensor *y, const ct_tensor *x);
 
 /* The losses themselves, or their mean or sum. */
 ct_tensor *autograd_loss_reduced(ct_tensor *losses, ct_reduction reduction);
+/* An op of pairs whose mean (CT_MEAN) or sum is its result: its attribute alpha is what the sum is divided by. */
+ct_tensor *autograd_loss_joined(const Op *op, ct_tensor *x, ct_tensor *y, ct_reduction reduction);
 
 #endif

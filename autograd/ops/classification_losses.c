@@ -61,11 +61,35 @@ static ct_tensor *weighted(ct_tensor *losses, ct_tensor *weight) {
     return weight ? ct_mul(losses, weight) : losses;
 }
 
+/* The mean or sum of all: one pass forward, one backward. g is 0-dim, so that the rules of the losses serve here too. */
+static ct_tensor *joined_bce_vjp(const Call *c, ct_tensor *g, int i) {
+    return bce_vjp(c, ct_div_scalar(g, c->attr->alpha), i);
+}
+
+static ct_tensor *joined_bce_forward(Call *c) {
+    return tensor_pair_loss(&tensor_kernels->bce_loss, c->x[0], c->x[1], c->attr->alpha);
+}
+
+static bool joined_bce_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    const PairLoss *loss = &tensor_kernels->bce_loss;
+    if (autograd_needs(c, 0) && !(dxs[0] = tensor_pair_loss_slope(loss, c->x[0], c->x[1], g, c->attr->alpha))) return false;
+    return !autograd_needs(c, 1) || (dxs[1] = joined_bce_vjp(c, g, 1)) != NULL;
+}
+
+static const Op joined_bce_op = {.name = "bce_loss",
+                                 .formula = "dz/dp = (p - y)/max(p (1 - p), 1e-12)/n, dz/dy = (log(1 - p) - log p)/n",
+                                 .forward = joined_bce_forward,
+                                 .vjp = joined_bce_vjp,
+                                 .fused = joined_bce_fused,
+                                 .reads = {INPUTS, INPUTS}};
+
 ct_tensor *ct_bce_loss(ct_tensor *p, ct_tensor *y, ct_tensor *weight, ct_reduction reduction) {
     FUNCTION("ct_bce_loss");
     CT_SCOPED;
     if (!autograd_loss_pair(p, "p", y, "y") || !autograd_loss_reduction(reduction, false)) return NULL;
     if (!autograd_loss_broadcasts(weight, "weight", p, "p")) return NULL;
+    if (!weight && reduction != CT_NONE)
+        return ct_scope_keep(autograd_loss_joined(&joined_bce_op, p, y, reduction));
     ct_tensor *losses = weighted(APPLY(&bce_op, NO_ATTR, p, y), weight);
     return ct_scope_keep(autograd_loss_reduced(losses, reduction));
 }
@@ -87,6 +111,27 @@ static const Op logits_op = {.name = "bce_with_logits_loss",
                              .vjp = logits_vjp,
                              .reads = {INPUTS, INPUT(0)}};
 
+static ct_tensor *joined_logits_vjp(const Call *c, ct_tensor *g, int i) {
+    return logits_vjp(c, ct_div_scalar(g, c->attr->alpha), i);
+}
+
+static ct_tensor *joined_logits_forward(Call *c) {
+    return tensor_pair_loss(&tensor_kernels->logits_loss, c->x[0], c->x[1], c->attr->alpha);
+}
+
+static bool joined_logits_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    const PairLoss *loss = &tensor_kernels->logits_loss;
+    if (autograd_needs(c, 0) && !(dxs[0] = tensor_pair_loss_slope(loss, c->x[0], c->x[1], g, c->attr->alpha))) return false;
+    return !autograd_needs(c, 1) || (dxs[1] = joined_logits_vjp(c, g, 1)) != NULL;
+}
+
+static const Op joined_logits_op = {.name = "bce_with_logits_loss",
+                                    .formula = "dl/dz = (sigmoid(z) - y)/n, dl/dy = -z/n",
+                                    .forward = joined_logits_forward,
+                                    .vjp = joined_logits_vjp,
+                                    .fused = joined_logits_fused,
+                                    .reads = {INPUTS, INPUTS}};
+
 /* (1 - y) z - (1 + (pos_weight - 1) y) log sigmoid(z) */
 static ct_tensor *logits_with_pos_weight(ct_tensor *z, ct_tensor *y, ct_tensor *pos_weight) {
     ct_tensor *scale = ct_add_scalar(ct_mul(ct_sub_scalar(pos_weight, 1), y), 1);
@@ -100,6 +145,8 @@ ct_tensor *ct_bce_with_logits_loss(ct_tensor *z, ct_tensor *y, ct_tensor *weight
     if (!autograd_loss_pair(z, "z", y, "y") || !autograd_loss_reduction(reduction, false)) return NULL;
     if (!autograd_loss_broadcasts(weight, "weight", z, "z")) return NULL;
     if (!autograd_loss_broadcasts(pos_weight, "pos_weight", z, "z")) return NULL;
+    if (!weight && !pos_weight && reduction != CT_NONE)
+        return ct_scope_keep(autograd_loss_joined(&joined_logits_op, z, y, reduction));
     ct_tensor *losses = pos_weight ? logits_with_pos_weight(z, autograd_loss_target(y, z), pos_weight)
                                    : APPLY(&logits_op, NO_ATTR, z, y);
     return ct_scope_keep(autograd_loss_reduced(weighted(losses, weight), reduction));
@@ -215,10 +262,56 @@ ct_tensor *ct_nll_loss(ct_tensor *logp, ct_tensor *target, ct_tensor *weight, in
     return ct_scope_keep(reduced_by_weight(likelihood_losses(logp, &labels), &labels, reduction));
 }
 
+/* ---- cross entropy of classes in one pass: dim is that of the classes, start the class that is ignored, other the
+ * reduction; the extra is what tensor_cross_entropy() keeps ---- */
+
+static ct_tensor *entropy_forward(Call *c) {
+    return tensor_cross_entropy(c->x[0], c->x[1], c->n > 2 ? c->x[2] : NULL, c->attr->start, (ct_reduction)c->attr->other,
+                                &c->extra);
+}
+
+/* The weights of the places through what the mean divides by; 0 where they are ignored, even if all are. */
+static ct_tensor *weights_kept(const Call *c, ct_tensor *ignored) {
+    const ct_tensor *target = c->x[1];
+    const double divisor = ((const double *)c->extra->data)[3 * target->numel];
+    ct_tensor *weights = tensor_slice(c->extra, 0, 2 * target->numel, target->numel, 1);
+    weights = weights ? tensor_reshape(weights, target->shape, target->ndim) : NULL;
+    weights = weights ? tensor_with_scalar(tensor_div, weights, divisor) : NULL;
+    weights = weights ? tensor_as(weights, autograd_input_dtype(c, 0)) : NULL;
+    return ct_masked_fill(weights, ignored, 0);
+}
+
+/* dx = (softmax(x) - [its class]) · weight · g */
+static ct_tensor *entropy_vjp(const Call *c, ct_tensor *g, int i) {
+    const int dim = c->attr->dim;
+    ct_tensor *target = c->x[1], *ignored = ct_eq(target, ct_from_data(CT_I64, &c->attr->start, NULL, 0));
+    ct_tensor *weights = ct_unsqueeze(weights_kept(c, ignored), dim);
+    ct_tensor *classes = ct_unsqueeze(ct_masked_fill(target, ignored, 0), dim);
+    ct_tensor *one = classes ? tensor_full(autograd_input_dtype(c, 0), classes->shape, classes->ndim, 1) : NULL;
+    ct_tensor *chosen = ct_scatter_add(autograd_input_zeros(c, i), dim, classes, one);
+    if (g->ndim > 0) g = ct_unsqueeze(g, dim);
+    return ct_mul(ct_sub(ct_softmax(c->x[0], dim), chosen), ct_mul(weights, g));
+}
+
+static bool entropy_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    return (dxs[0] = tensor_cross_entropy_slope(c->x[0], c->x[1], c->attr->start, c->extra, g)) != NULL;
+}
+
+static const Op entropy_op = {.name = "cross_entropy",
+                              .formula = "dx = (softmax(x) - onehot(class)) weight/Σ weights",
+                              .forward = entropy_forward,
+                              .vjp = entropy_vjp,
+                              .fused = entropy_fused,
+                              .reads = {INPUT(0) | INPUT(1) | EXTRA, 0}};
+
 static ct_tensor *cross_entropy_of_classes(ct_tensor *logits, ct_tensor *target, ct_tensor *weight,
                                            int64_t ignore_index, double smoothing, ct_reduction reduction) {
     Labels labels;
     if (!takes_classes(logits, "logits", target, ignore_index)) return NULL;
+    if (smoothing == 0 && (!weight || (weight->dtype == logits->dtype && !ct_requires_grad(weight)))) {
+        const Attr *attr = ATTR(.dim = class_dim(logits), .start = ignore_index, .other = reduction);
+        return weight ? APPLY(&entropy_op, attr, logits, target, weight) : APPLY(&entropy_op, attr, logits, target);
+    }
     if (!read_labels(logits, target, weight, ignore_index, &labels)) return NULL;
     ct_tensor *logp = ct_log_softmax(logits, labels.dim), *losses = likelihood_losses(logp, &labels);
     if (smoothing > 0) {

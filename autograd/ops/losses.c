@@ -73,27 +73,75 @@ ct_tensor *autograd_loss_reduced(ct_tensor *losses, ct_reduction reduction) {
     return ct_div_scalar(sum, (double)losses->shape[0]);
 }
 
+ct_tensor *autograd_loss_joined(const Op *op, ct_tensor *x, ct_tensor *y, ct_reduction reduction) {
+    return APPLY(op, ATTR(.alpha = reduction == CT_MEAN ? (double)x->numel : 1), x, y);
+}
+
 /* ---- regression ---- */
+
+static ct_tensor *joined_squares_forward(Call *c) {
+    return tensor_pair_loss(&tensor_kernels->squares_loss, c->x[0], c->x[1], c->attr->alpha);
+}
+
+static ct_tensor *joined_squares_vjp(const Call *c, ct_tensor *g, int i) {
+    ct_tensor *difference = ct_sub(c->x[i], c->x[1 - i]);
+    return ct_mul(ct_mul_scalar(g, 2 / c->attr->alpha), difference);
+}
+
+static ct_tensor *joined_distance_forward(Call *c) {
+    return tensor_pair_loss(&tensor_kernels->distance_loss, c->x[0], c->x[1], c->attr->alpha);
+}
+
+static ct_tensor *joined_distance_vjp(const Call *c, ct_tensor *g, int i) {
+    ct_tensor *difference = ct_sub(c->x[i], c->x[1 - i]);
+    return ct_mul(ct_div_scalar(g, c->attr->alpha), ct_sign(difference));
+}
+
+/* Losses of the difference: y's gradient is that of p, negated. */
+static bool difference_slopes(const PairLoss *loss, const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    ct_tensor *slope = tensor_pair_loss_slope(loss, c->x[0], c->x[1], g, c->attr->alpha);
+    if (!slope) return false;
+    if (autograd_needs(c, 1) && !(dxs[1] = tensor_neg(slope, NULL))) return false;
+    if (autograd_needs(c, 0)) dxs[0] = slope;
+    return true;
+}
+
+static bool joined_squares_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    return difference_slopes(&tensor_kernels->squares_loss, c, g, dxs);
+}
+
+static bool joined_distance_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    return difference_slopes(&tensor_kernels->distance_loss, c, g, dxs);
+}
+
+static const Op sse_op = {.name = "sse_loss", .formula = "dz/dp = 2 (p - y)", .forward = joined_squares_forward,
+                          .vjp = joined_squares_vjp, .fused = joined_squares_fused, .reads = {INPUTS, INPUTS}};
+static const Op mse_op = {.name = "mse_loss", .formula = "dz/dp = 2 (p - y)/n", .forward = joined_squares_forward,
+                          .vjp = joined_squares_vjp, .fused = joined_squares_fused, .reads = {INPUTS, INPUTS}};
+static const Op l1_op = {.name = "l1_loss", .formula = "dz/dp = sign(p - y)/n", .forward = joined_distance_forward,
+                         .vjp = joined_distance_vjp, .fused = joined_distance_fused, .reads = {INPUTS, INPUTS}};
 
 ct_tensor *ct_sse_loss(ct_tensor *p, ct_tensor *y) {
     FUNCTION("ct_sse_loss");
     CT_SCOPED;
     if (!autograd_loss_pair(p, "p", y, "y")) return NULL;
-    return ct_scope_keep(ct_sum(ct_square(ct_sub(p, y))));
+    return ct_scope_keep(autograd_loss_joined(&sse_op, p, y, CT_SUM));
 }
 
 ct_tensor *ct_mse_loss(ct_tensor *p, ct_tensor *y, ct_reduction reduction) {
     FUNCTION("ct_mse_loss");
     CT_SCOPED;
     if (!autograd_loss_pair(p, "p", y, "y") || !autograd_loss_reduction(reduction, false)) return NULL;
-    return ct_scope_keep(autograd_loss_reduced(ct_square(ct_sub(p, y)), reduction));
+    if (reduction != CT_NONE) return ct_scope_keep(autograd_loss_joined(&mse_op, p, y, reduction));
+    return ct_scope_keep(ct_square(ct_sub(p, y)));
 }
 
 ct_tensor *ct_l1_loss(ct_tensor *p, ct_tensor *y, ct_reduction reduction) {
     FUNCTION("ct_l1_loss");
     CT_SCOPED;
     if (!autograd_loss_pair(p, "p", y, "y") || !autograd_loss_reduction(reduction, false)) return NULL;
-    return ct_scope_keep(autograd_loss_reduced(ct_abs(ct_sub(p, y)), reduction));
+    if (reduction != CT_NONE) return ct_scope_keep(autograd_loss_joined(&l1_op, p, y, reduction));
+    return ct_scope_keep(ct_abs(ct_sub(p, y)));
 }
 
 /* d²/2 within ±delta, delta (|d| - delta/2) beyond: with m = d bounded to ±delta, m²/2 + delta (|d| - |m|).

@@ -128,30 +128,48 @@ ct_tensor *ct_argmin(ct_tensor *x, int dim, bool keepdim) {
     return place_along("ct_argmin", &argmin_op, x, dim, keepdim);
 }
 
-/* The values stand at the places found, so that the gradient goes there. */
-static ct_tensor *extreme_along(const char *name, const Op *place_op, ct_tensor *x, int dim, bool keepdim,
-                                ct_tensor **indices) {
-    FUNCTION(name);
+/* Forward sets its second operand, the places; the gradient goes there. */
+static ct_tensor *extreme_forward(Call *c) {
+    return tensor_extreme(c->x[0], c->attr->set, c->attr->keepdim, c->attr->flag, c->x[1]);
+}
+
+static ct_tensor *extreme_vjp(const Call *c, ct_tensor *g, int i) {
+    const int dim = c->attr->dim;
+    ct_tensor *place = c->x[1];
+    if (g->ndim > 0 && !c->attr->keepdim) {
+        place = ct_unsqueeze(place, dim);
+        g = ct_unsqueeze(g, dim);
+    }
+    return ct_scatter_add(autograd_input_zeros(c, i), dim, place, g);
+}
+
+static const Op max_dim_op = {.name = "max_dim", .formula = "dy/dx = 1 at the place found, else 0",
+                              .forward = extreme_forward, .vjp = extreme_vjp, .reads = {INPUT(1)}};
+static const Op min_dim_op = {.name = "min_dim", .formula = "dy/dx = 1 at the place found, else 0",
+                              .forward = extreme_forward, .vjp = extreme_vjp, .reads = {INPUT(1)}};
+
+static ct_tensor *extreme_along(const Op *op, ct_tensor *x, int dim, bool keepdim, ct_tensor **indices) {
     CT_SCOPED;
     if (!tensor_given(x, "x")) return NULL;
-    int along = tensor_dim(dim, x->ndim);
-    ct_tensor *place = along < 0 ? NULL : place_along(name, place_op, x, along, true);
-    ct_tensor *values = place ? ct_gather(x, along, place) : NULL;
-    if (values && !keepdim && x->ndim) {
-        values = ct_squeeze_dim(values, along);
-        place = ct_squeeze_dim(place, along);
-    }
-    if (!values || !place) return NULL;
-    if (indices) *indices = ct_scope_keep(place);
-    return ct_scope_keep(values);
+    const int along = tensor_dim(dim, x->ndim);
+    if (along < 0) return NULL;
+    const unsigned set = x->ndim ? 1u << along : 0;
+    ct_tensor *place = tensor_new_reduced(x, set, keepdim, CT_I64);
+    ct_tensor *values = place ? APPLY(op, ATTR(.set = set, .dim = along, .keepdim = keepdim, .flag = op == &max_dim_op),
+                                      x, place)
+                              : NULL;
+    if (values && indices) *indices = ct_scope_keep(place);
+    return values ? ct_scope_keep(values) : NULL;
 }
 
 ct_tensor *ct_max_dim(ct_tensor *x, int dim, bool keepdim, ct_tensor **indices) {
-    return extreme_along("ct_max_dim", &argmax_op, x, dim, keepdim, indices);
+    FUNCTION("ct_max_dim");
+    return extreme_along(&max_dim_op, x, dim, keepdim, indices);
 }
 
 ct_tensor *ct_min_dim(ct_tensor *x, int dim, bool keepdim, ct_tensor **indices) {
-    return extreme_along("ct_min_dim", &argmin_op, x, dim, keepdim, indices);
+    FUNCTION("ct_min_dim");
+    return extreme_along(&min_dim_op, x, dim, keepdim, indices);
 }
 
 /* ---- product: the derivative is the product of the others, exact where there are zeros ---- */
@@ -200,68 +218,11 @@ REDUCE_OP(prod, "dy/dx = the product of the others", INPUT(0) | OUTPUT, prod_slo
 OVER_ALL(prod)
 OVER_DIMS(prod, ct_prod_dim)
 
-/* ---- logsumexp, softmax ---- */
+/* ---- logsumexp ---- */
 
 REDUCE_OP(logsumexp, "dy/dx = exp(x - y)", INPUT(0) | OUTPUT, ct_mul(restored(c, g), ct_exp(ct_sub(X, restored(c, Y)))))
 OVER_ALL(logsumexp)
 OVER_DIMS(logsumexp, ct_logsumexp_dim)
-
-static ct_tensor *softmax_forward(Call *c) {
-    return tensor_softmax(c->x[0], c->attr->dim);
-}
-
-static ct_tensor *along(const Call *c, ct_tensor *x) {
-    const int64_t dim = c->attr->dim;
-    return ct_sum_dim(x, &dim, 1, true);
-}
-
-static ct_tensor *softmax_vjp(const Call *c, ct_tensor *g, int i) {
-    (void)i;
-    return ct_mul(Y, ct_sub(g, along(c, ct_mul(g, Y))));
-}
-
-static bool softmax_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
-    ct_tensor *y = tensor_mul(g, Y), *sum = y ? tensor_sum(y, Y->ndim ? 1u << c->attr->dim : 0, true) : NULL;
-    ct_tensor *difference = sum ? tensor_sub(g, sum) : NULL;
-    return difference && (dxs[0] = tensor_mul(Y, difference)) != NULL;
-}
-
-static const Op softmax_op = {.name = "softmax", .formula = "dx = y (dy - Σ dy y)", .forward = softmax_forward,
-                              .vjp = softmax_vjp, .fused = softmax_fused, .reads = {OUTPUT}};
-
-static ct_tensor *log_softmax_forward(Call *c) {
-    return tensor_log_softmax(c->x[0], c->attr->dim);
-}
-
-static ct_tensor *log_softmax_vjp(const Call *c, ct_tensor *g, int i) {
-    (void)i;
-    return ct_sub(g, ct_mul(ct_exp(Y), along(c, g)));
-}
-
-static bool log_softmax_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
-    ct_tensor *y = tensor_exp(Y, NULL), *sum = y ? tensor_sum(g, Y->ndim ? 1u << c->attr->dim : 0, true) : NULL;
-    ct_tensor *part = sum ? tensor_mul(y, sum) : NULL;
-    return part && (dxs[0] = tensor_sub(g, part)) != NULL;
-}
-
-static const Op log_softmax_op = {.name = "log_softmax", .formula = "dx = dy - exp(y) Σ dy",
-                                  .forward = log_softmax_forward, .vjp = log_softmax_vjp,
-                                  .fused = log_softmax_fused, .reads = {OUTPUT}};
-
-static ct_tensor *along_dim(const Op *op, ct_tensor *x, int dim) {
-    FUNCTION(op->name);
-    if (!tensor_given(x, "x")) return NULL;
-    int at = tensor_dim(dim, x->ndim);
-    return at < 0 ? NULL : APPLY(op, ATTR(.dim = at), x);
-}
-
-ct_tensor *ct_softmax(ct_tensor *x, int dim) {
-    return along_dim(&softmax_op, x, dim);
-}
-
-ct_tensor *ct_log_softmax(ct_tensor *x, int dim) {
-    return along_dim(&log_softmax_op, x, dim);
-}
 
 /* ---- norms ---- */
 
@@ -313,39 +274,62 @@ static bool floating(const ct_tensor *x) {
 }
 
 /* How many elements go into one result. */
-static double count_of(const ct_tensor *x, unsigned set) {
+static double count_of(const int64_t *shape, int ndim, unsigned set) {
     double n = 1;
-    for (int d = 0; d < x->ndim; d++)
-        if (set >> d & 1u) n *= (double)x->shape[d];
+    for (int d = 0; d < ndim; d++)
+        if (set >> d & 1u) n *= (double)shape[d];
     return n;
 }
 
+static double count_for(const Call *c) {
+    int ndim;
+    const int64_t *shape = autograd_input_shape(c, 0, &ndim);
+    return count_of(shape, ndim, c->attr->set);
+}
+
+static bool mean_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    ct_tensor *share = tensor_with_scalar(tensor_div, g, count_for(c));
+    return share && sum_fused(c, share, dxs);
+}
+
+FUSED_OP(mean, mean_fused, "dy/dx = 1/n", 0, restored(c, ct_div_scalar(g, count_for(c))))
+
 static ct_tensor *mean_of(ct_tensor *x, unsigned set, bool keepdim) {
-    ct_tensor *sum = APPLY(&sum_op, ATTR(.set = set, .keepdim = keepdim), x);
-    return ct_div_scalar(sum, count_of(x, set));
+    return APPLY(&mean_op, ATTR(.set = set, .keepdim = keepdim), x);
 }
 
 ct_tensor *ct_mean(ct_tensor *x) {
     FUNCTION("ct_mean");
-    return ct_mean_dim(x, NULL, 0, false);
+    return tensor_given(x, "x") && floating(x) ? mean_of(x, all_dims(x), false) : NULL;
 }
 
 ct_tensor *ct_mean_dim(ct_tensor *x, const int64_t *dims, int ndims, bool keepdim) {
     FUNCTION("ct_mean_dim");
-    CT_SCOPED;
     unsigned set;
     if (!tensor_given(x, "x") || !floating(x) || !tensor_dims(dims, ndims, x->ndim, &set)) return NULL;
-    return ct_scope_keep(mean_of(x, set, keepdim));
+    return mean_of(x, set, keepdim);
 }
+
+static ct_tensor *var_forward(Call *c) {
+    return tensor_var(c->x[0], c->attr->set, c->attr->alpha, c->attr->keepdim);
+}
+
+/* The mean's own derivative falls out: the deviations add up to 0. */
+static ct_tensor *var_vjp(const Call *c, ct_tensor *g, int i) {
+    (void)i;
+    const double n = count_for(c) - c->attr->alpha;
+    ct_tensor *deviation = ct_sub(X, mean_of(X, c->attr->set, true));
+    return ct_mul(restored(c, ct_mul_scalar(g, 2 / fmax(n, 0))), deviation);
+}
+
+static const Op var_op = {.name = "var", .formula = "dy/dx = 2 (x - mean) / (n - correction)", .forward = var_forward,
+                          .vjp = var_vjp, .reads = {INPUT(0)}};
 
 ct_tensor *ct_var_dim(ct_tensor *x, const int64_t *dims, int ndims, int correction, bool keepdim) {
     FUNCTION("ct_var_dim");
-    CT_SCOPED;
     unsigned set;
     if (!tensor_given(x, "x") || !floating(x) || !tensor_dims(dims, ndims, x->ndim, &set)) return NULL;
-    ct_tensor *deviation = ct_sub(x, mean_of(x, set, true));
-    ct_tensor *sum = APPLY(&sum_op, ATTR(.set = set, .keepdim = keepdim), ct_square(deviation));
-    return ct_scope_keep(ct_div_scalar(sum, fmax(count_of(x, set) - correction, 0)));
+    return APPLY(&var_op, ATTR(.set = set, .alpha = correction, .keepdim = keepdim), x);
 }
 
 /* √x with derivative 0 where x is 0: a constant's deviation. */

@@ -22,21 +22,82 @@ typedef struct {
     RowKernel *of[COMPUTE_TYPES]; /* NULL where there is none */
 } Rows;
 
-/* What a reduction carries along: a floating or an integer value, and where it was found. */
+/* What a reduction carries along for one result: a floating or an integer value, and the place of an extreme (-1: none
+ * yet) among the elements that are folded. */
 typedef struct {
     double f;
-    int64_t i, at, seen; /* `seen` elements went before */
+    int64_t i, at;
 } Accumulator;
 
+/* n results side by side, to each of which `rows` elements are folded that lie `stride` apart. */
 typedef struct {
+    void *values;    /* n of double, or of int64_t */
+    int64_t *places; /* n, for those reducers that find places */
+    const char *data;
+    int64_t stride, rows, n, first; /* the first row's place */
+} Columns;
+
+enum { FOLD_COLUMNS = 512 };
+
+typedef struct Reducer {
     double f;    /* the value of nothing */
     int64_t i;
-    void (*row[COMPUTE_TYPES])(Accumulator *accumulator, const char *data, int64_t step, int64_t n, const double *p);
-    /* Folds a row of n ≤ FOLD_COLUMNS neighbours into as many sums; NULL: row by row only. */
-    void (*columns[COMPUTE_TYPES])(double *sums, const char *data, int64_t n);
+    const struct Reducer *parts; /* joins what this one made of the parts; NULL: itself */
+    /* Folds n elements, `step` apart, of which the first is the first-th; p is one parameter. */
+    void (*row[COMPUTE_TYPES])(Accumulator *accumulator, const char *data, int64_t step, int64_t n, int64_t first,
+                               const double *p);
+    /* The same for columns; p is one parameter, or one for each column. n <= FOLD_COLUMNS. */
+    void (*columns[COMPUTE_TYPES])(const Columns *columns, const double *p, bool each);
 } Reducer;
 
-enum { FOLD_COLUMNS = 256 };
+/* `rows` rows of n numbers, worked on each for itself; or n columns of `rows` numbers, <= LINE_COLUMNS where they are
+ * summed. */
+typedef struct {
+    const char *x, *g; /* operand and gradient; g, if there is one, lies as x does */
+    char *y;
+    const char *shift, *sum; /* softmax of columns: what each is shifted by, and its sum */
+    int64_t rows, n, x_stride, y_stride; /* from one row to the next */
+    bool logarithm;
+} Lines;
+typedef void LinesKernel(const Lines *lines);
+enum { LINE_COLUMNS = 1024 };
+
+/* n pairs of a prediction x and its target y: their losses' sum, or scale times their slopes for x. */
+typedef struct {
+    const char *x, *y;
+    char *slopes;
+    double *sum, scale;
+    int64_t n;
+} PairRow;
+typedef struct {
+    int64_t (*sum[2])(const PairRow *row); /* -1, or the place of a pair that is not allowed */
+    void (*slope[2])(const PairRow *row);
+} PairLoss;
+
+/* Cross entropy of scores x [outer, classes_count, inner], row-major, with a class for each of outer × inner places. */
+typedef struct {
+    const char *x, *weight; /* a weight for each class; NULL: 1 */
+    const int64_t *classes;
+    int64_t ignored, classes_count, inner;
+    double *largest, *shares, *weights, *losses; /* of each place: the largest score m, 1 / Σ exp(x - m), … */
+    char *slopes;
+    const char *g; /* the gradient of each place, or not: then scale holds it */
+    bool each;
+    double scale;
+} Entropy;
+/* n places from `place` on, within one of `outer`; n <= LINE_COLUMNS. */
+typedef void EntropyKernel(const Entropy *entropy, int64_t outer, int64_t place, int64_t n);
+
+/* Layer norm of rows of n numbers, and its derivative. */
+typedef struct {
+    const char *x, *weight, *bias, *g; /* weight and bias may be NULL */
+    char *y;                           /* the result; for the derivative, x's gradient */
+    double *means, *scales;            /* of each row; the latter 1 / its deviation */
+    char *part_sums;                   /* [2, parts, n]: the gradients of weight and bias from `part` rows; or NULL */
+    int64_t n, part, parts;
+    bool centred;
+    double eps;
+} Norm;
 
 /* c [rows, columns] = a [rows, depth] · b [depth, columns] for one pair of matrices, or for a part of them. Strides count
  * elements. */
@@ -85,7 +146,14 @@ typedef struct {
     /* Copies past the caches; other threads are to see it after the end. */
     void (*stream)(char *to, const char *from, int64_t bytes);
     void (*end_stream)(void);
-    Reducer sum, prod, max, min, any, all, norm_p, norm_zero, norm_max, norm_min, sum_squares;
+    Reducer sum, prod, max, min, argmax, argmin, any, all, sum_abs, sum_squares, sum_powers, count_nonzero, max_abs, min_abs;
+    Reducer sum_squares_from, sum_exp_from; /* of x - p */
+    LinesKernel *softmax_rows[2], *softmax_columns[2];
+    LinesKernel *softmax_slope_rows[2], *softmax_slope_columns[2]; /* x is the result, g its gradient */
+    PairLoss bce_loss, logits_loss, squares_loss, distance_loss;
+    EntropyKernel *entropy_rows[2], *entropy_columns[2], *entropy_slope_rows[2], *entropy_slope_columns[2];
+    void (*norm_rows[2])(const Norm *norm, int64_t begin, int64_t end);
+    void (*norm_slope_rows[2])(const Norm *norm, int64_t begin, int64_t end); /* within one part */
     MatrixKernels matmul[COMPUTE_TYPES];
     Rows sgd, adam, adam_amsgrad;
 } Kernels;

@@ -51,6 +51,10 @@ void tensor_fill(ct_tensor *x, double value);
 /* ---- reductions: `set` has a bit for each dim that goes; all of them give a 0-dim tensor ---- */
 
 ct_tensor *tensor_sum(ct_tensor *x, unsigned set, bool keepdim);
+/* Of a floating x. */
+ct_tensor *tensor_mean(ct_tensor *x, unsigned set, bool keepdim);
+/* Σ(x - mean)² / (n - correction), of a floating x. */
+ct_tensor *tensor_var(ct_tensor *x, unsigned set, double correction, bool keepdim);
 ct_tensor *tensor_prod(ct_tensor *x, unsigned set, bool keepdim);
 ct_tensor *tensor_any(ct_tensor *x, unsigned set, bool keepdim);
 ct_tensor *tensor_all(ct_tensor *x, unsigned set, bool keepdim);
@@ -60,13 +64,43 @@ ct_tensor *tensor_amin(ct_tensor *x, unsigned set, bool keepdim);
 /* Its place in the row-major order of the dims that go: I64. */
 ct_tensor *tensor_argmax(ct_tensor *x, unsigned set, bool keepdim);
 ct_tensor *tensor_argmin(ct_tensor *x, unsigned set, bool keepdim);
+/* Both at once: the value found, and where, which is written to places: I64, made by tensor_new_reduced(). */
+ct_tensor *tensor_extreme(ct_tensor *x, unsigned set, bool keepdim, bool largest, ct_tensor *places);
+/* A tensor of x's shape without the dims of `set`, its numbers not set. */
+ct_tensor *tensor_new_reduced(const ct_tensor *x, unsigned set, bool keepdim, ct_dtype dtype);
 /* (Σ|x|^p)^(1/p) and its limits. */
 ct_tensor *tensor_norm(ct_tensor *x, double p, unsigned set, bool keepdim);
+/* The largest of F32 or F64, and Σ exp(x - m), both as F64; -inf and 0 of nothing. */
+ct_tensor *tensor_wide_max(ct_tensor *x, unsigned set, bool keepdim);
+ct_tensor *tensor_exp_sums(ct_tensor *x, ct_tensor *m, unsigned set, bool keepdim);
 ct_tensor *tensor_logsumexp(ct_tensor *x, unsigned set, bool keepdim);
 ct_tensor *tensor_softmax(ct_tensor *x, int dim);
 ct_tensor *tensor_log_softmax(ct_tensor *x, int dim);
+/* The gradient for x from the result y (of the logarithm, or not) and its gradient g, of one shape. */
+ct_tensor *tensor_softmax_slope(ct_tensor *y, ct_tensor *g, int dim, bool logarithm);
 /* x summed down to a shape that broadcasts to it. */
 ct_tensor *tensor_sum_to(ct_tensor *x, const int64_t *shape, int ndim);
+
+/* Layer norm (not centred: RMS norm) over x's last dims, whose shape weight and bias have, if there are any. *kept is
+ * what the derivative needs: F64 [2, rows], means and 1 / deviations. */
+ct_tensor *tensor_norm_rows(ct_tensor *x, int norm_dims, ct_tensor *weight, ct_tensor *bias, bool centred, double eps,
+                            ct_tensor **kept);
+/* The gradients for x and, if asked for, weight and bias. */
+bool tensor_norm_rows_slopes(ct_tensor *x, int norm_dims, ct_tensor *weight, bool centred, ct_tensor *kept, ct_tensor *g,
+                             ct_tensor *slopes[3], bool parameters);
+
+/* ---- losses ---- */
+
+/* The sum of the losses of pairs (of one shape) through the divisor: 0-dim. An error at a pair that is not allowed. */
+ct_tensor *tensor_pair_loss(const PairLoss *loss, ct_tensor *x, ct_tensor *y, double divisor);
+/* The gradient for x, given that of the result. */
+ct_tensor *tensor_pair_loss_slope(const PairLoss *loss, ct_tensor *x, ct_tensor *y, ct_tensor *g, double divisor);
+/* -log softmax(x) of each place's class: x is [C] or [N, C, ...], the classes (checked; those `ignored` count 0) [N, ...].
+ * *kept is what the derivative needs: F64, for each place the largest score, 1 / Σ exp and the weight, in three rows, and
+ * then what the joined losses were divided by. */
+ct_tensor *tensor_cross_entropy(ct_tensor *x, ct_tensor *target, ct_tensor *weight, int64_t ignored, ct_reduction reduction,
+                                ct_tensor **kept);
+ct_tensor *tensor_cross_entropy_slope(ct_tensor *x, ct_tensor *target, int64_t ignored, ct_tensor *kept, ct_tensor *g);
 
 /* ---- products ---- */
 

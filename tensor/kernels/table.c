@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 #include "elementary_f32.h"
 #include "elementary_f64.h"
 #include "power_f32.h"
@@ -19,6 +21,9 @@
 #define INTEGERS_ONLY
 #include "integer.h"
 #include "rows.h"
+#define PLACE_TYPE int64_t
+#include "reduce.h"
+#undef PLACE_TYPE
 #undef INTEGERS_ONLY
 #undef T
 #undef M
@@ -27,9 +32,15 @@
 #define T float
 #define M(function) function##f
 #define S(name) name##_f32
+#define PLACE_TYPE int32_t
 #include "scalar.h"
 #include "division_f32.h"
 #include "rows.h"
+#include "reduce.h"
+#include "softmax.h"
+#include "losses.h"
+#include "norm.h"
+#undef PLACE_TYPE
 #undef T
 #undef M
 #undef S
@@ -37,14 +48,19 @@
 #define T double
 #define M(function) function
 #define S(name) name##_f64
+#define PLACE_TYPE int64_t
 #include "scalar.h"
 #include "rows.h"
+#include "reduce.h"
+#include "softmax.h"
+#include "losses.h"
+#include "norm.h"
+#undef PLACE_TYPE
 #undef T
 #undef M
 #undef S
 
 #include "convert.h"
-#include "reduce.h"
 #include "optimizers.h"
 
 /* The tile fills the vector registers: 32 of 64 bytes, 16 of 32 bytes, 32 (NEON) or 16 of 16 bytes. */
@@ -125,6 +141,10 @@
 #undef S
 #undef LANES
 
+#define REDUCER(name) {name##_row_f32, name##_row_f64, name##_row_i64}, {name##_columns_f32, name##_columns_f64, name##_columns_i64}
+#define FLOATING_REDUCER(name) {name##_row_f32, name##_row_f64, NULL}, {name##_columns_f32, name##_columns_f64, NULL}
+
+extern const Kernels KERNELS;
 const Kernels KERNELS = {
     .name = KERNELS_NAME,
 #define UNARY(name, ...) .name = {{name##_row_f32, name##_row_f64, NULL}},
@@ -139,17 +159,36 @@ const Kernels KERNELS = {
     .transpose = {transpose_1, transpose_2, transpose_4, transpose_8},
     .stream = stream,
     .end_stream = end_stores_past_caches,
-    .sum = {0, 0, {sum_f32, sum_f64, sum_i64}, {sum_columns_f32, sum_columns_f64}},
-    .prod = {1, 1, {prod_f32, prod_f64, prod_i64}, {NULL}},
-    .max = {-INFINITY, INT64_MIN, {max_f32, max_f64, max_i64}, {NULL}},
-    .min = {INFINITY, INT64_MAX, {min_f32, min_f64, min_i64}, {NULL}},
-    .any = {0, 0, {any_f32, any_f64, any_i64}, {NULL}},
-    .all = {0, 1, {all_f32, all_f64, all_i64}, {NULL}},
-    .norm_p = {0, 0, {norm_p_f32, norm_p_f64, NULL}, {NULL}},
-    .norm_zero = {0, 0, {norm_zero_f32, norm_zero_f64, NULL}, {NULL}},
-    .norm_max = {0, 0, {norm_max_f32, norm_max_f64, NULL}, {NULL}},
-    .norm_min = {INFINITY, 0, {norm_min_f32, norm_min_f64, NULL}, {NULL}},
-    .sum_squares = {0, 0, {sum_squares_f32, sum_squares_f64}, {sum_squares_columns_f32, sum_squares_columns_f64}},
+    .sum = {0, 0, NULL, REDUCER(sum)},
+    .prod = {1, 1, NULL, REDUCER(prod)},
+    .max = {-INFINITY, INT64_MIN, NULL, REDUCER(max)},
+    .min = {INFINITY, INT64_MAX, NULL, REDUCER(min)},
+    .argmax = {-INFINITY, INT64_MIN, NULL, REDUCER(argmax)},
+    .argmin = {INFINITY, INT64_MAX, NULL, REDUCER(argmin)},
+    .any = {0, 0, NULL, REDUCER(any)},
+    .all = {1, 1, NULL, REDUCER(all)},
+    .sum_abs = {0, 0, &KERNELS.sum, FLOATING_REDUCER(sum_abs)},
+    .sum_squares = {0, 0, &KERNELS.sum, FLOATING_REDUCER(sum_squares)},
+    .sum_powers = {0, 0, &KERNELS.sum, FLOATING_REDUCER(sum_powers)},
+    .count_nonzero = {0, 0, &KERNELS.sum, FLOATING_REDUCER(count_nonzero)},
+    .max_abs = {0, 0, NULL, FLOATING_REDUCER(max_abs)},
+    .min_abs = {INFINITY, 0, NULL, FLOATING_REDUCER(min_abs)},
+    .sum_squares_from = {0, 0, &KERNELS.sum, FLOATING_REDUCER(sum_squares_from)},
+    .sum_exp_from = {0, 0, &KERNELS.sum, FLOATING_REDUCER(sum_exp_from)},
+    .softmax_rows = {softmax_rows_f32, softmax_rows_f64},
+    .softmax_columns = {softmax_columns_f32, softmax_columns_f64},
+    .softmax_slope_rows = {softmax_slope_rows_f32, softmax_slope_rows_f64},
+    .softmax_slope_columns = {softmax_slope_columns_f32, softmax_slope_columns_f64},
+    .bce_loss = {{bce_loss_sum_f32, bce_loss_sum_f64}, {bce_loss_pair_slope_f32, bce_loss_pair_slope_f64}},
+    .logits_loss = {{logits_loss_sum_f32, logits_loss_sum_f64}, {logits_loss_pair_slope_f32, logits_loss_pair_slope_f64}},
+    .squares_loss = {{squares_loss_sum_f32, squares_loss_sum_f64}, {squares_loss_pair_slope_f32, squares_loss_pair_slope_f64}},
+    .distance_loss = {{distance_loss_sum_f32, distance_loss_sum_f64}, {distance_loss_pair_slope_f32, distance_loss_pair_slope_f64}},
+    .entropy_rows = {entropy_rows_f32, entropy_rows_f64},
+    .entropy_columns = {entropy_columns_f32, entropy_columns_f64},
+    .entropy_slope_rows = {entropy_slope_rows_f32, entropy_slope_rows_f64},
+    .entropy_slope_columns = {entropy_slope_columns_f32, entropy_slope_columns_f64},
+    .norm_rows = {norm_rows_f32, norm_rows_f64},
+    .norm_slope_rows = {norm_slope_rows_f32, norm_slope_rows_f64},
     .matmul = {{matmul_rows_f32, pack_strips_f32, pack_panels_f32, multiply_by_panels_f32, multiply_by_strips_f32, multiply_vector_f32, ROWS, tile_columns_f32},
                {matmul_rows_f64, pack_strips_f64, pack_panels_f64, multiply_by_panels_f64, multiply_by_strips_f64, multiply_vector_f64, ROWS, tile_columns_f64},
                {.rows = matmul_rows_i64}},

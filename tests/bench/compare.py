@@ -36,6 +36,7 @@ WANTED = {
     "amax/dim1": (None, 0.06, None), "max/dim1": (5, 0.12, None), "argmax/dim1": (5, 0.12, None),
     "softmax/dim1": (1.6, 0.35, None), "log_softmax/dim1": (1.6, 0.35, None), "softmax/dim0": (4, 0.6, None),
     "softmax/dim1/backward": (None, 0.25, None),
+    "layer_norm/dim1": (None, 0.30, None), "layer_norm/dim1/backward": (None, 0.45, None),
     "sgemm/*": (0.95, None, None), "dgemm/*": (0.95, None, None),
     "mlp784/forward": (None, 140, None),
     "mlp784/sgd": (1.5, 300, 165), "mlp784/adam": (1.5, 330, 180),

@@ -97,11 +97,16 @@ def torch_pointwise(torch, name):
 def torch_reduction(torch, name):
     function, where, *backward = name.split("/")
     x = torch.randn(4096, 1024, requires_grad=bool(backward))
-    reduce = getattr(torch, function)
+    if function == "layer_norm":
+        weight, bias = (torch.ones(1024, requires_grad=bool(backward)) for _ in range(2))
+        reduce = lambda x, dim: torch.nn.functional.layer_norm(x, (1024,), weight, bias)
+    else:
+        reduce = getattr(torch, function)
     dims = () if where == "all" else (int(where[3:]),)
     if backward:
         y, dy = reduce(x, *dims), torch.randn_like(x)
-        return lambda: torch.autograd.grad(y, x, dy, retain_graph=True), x.numel()
+        inputs = (x, weight, bias) if function == "layer_norm" else x
+        return lambda: torch.autograd.grad(y, inputs, dy, retain_graph=True), x.numel()
     return lambda: reduce(x, *dims), x.numel()
 
 

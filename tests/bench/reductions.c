@@ -42,6 +42,21 @@ static ct_tensor *argmax(ct_tensor *x, int dim) {
     return ct_argmax(x, dim, false);
 }
 
+static ct_tensor *layer_norm_by(ct_tensor *x, int dim, bool trained) {
+    ct_tensor *weight = ct_set_requires_grad(ct_ones(CT_F32, CT_DIMS(ct_size(x, dim))), trained);
+    ct_tensor *bias = ct_set_requires_grad(ct_zeros(CT_F32, CT_DIMS(ct_size(x, dim))), trained);
+    return ct_layer_norm(x, 1, weight, bias, 1e-5);
+}
+
+static ct_tensor *layer_norm(ct_tensor *x, int dim) {
+    return layer_norm_by(x, dim, false);
+}
+
+/* Its backward makes the gradients of weight and bias too. */
+static ct_tensor *layer_norm_trained(ct_tensor *x, int dim) {
+    return layer_norm_by(x, dim, true);
+}
+
 static void backward_line(const char *name, ct_tensor *(*function)(ct_tensor *x, int dim), ct_tensor *x, int dim) {
     CT_SCOPED;
     x = ct_set_requires_grad(ct_clone(x), true);
@@ -65,5 +80,7 @@ int main(void) {
     backward_line("softmax/dim0/backward", ct_softmax, x, 0);
     backward_line("log_softmax/dim1/backward", ct_log_softmax, x, 1);
     backward_line("log_softmax/dim0/backward", ct_log_softmax, x, 0);
+    line("layer_norm/dim1", (Call){.function = layer_norm, .x = x, .dim = 1});
+    backward_line("layer_norm/dim1/backward", layer_norm_trained, x, 1);
     return 0;
 }

@@ -1,0 +1,97 @@
+/* Softmax and its logarithm for one floating type T: along rows, and along many columns side by side. The largest of a
+ * line is taken off first, so that no exp() overflows; a line of -inf alone, or with an inf, gives NaN. */
+
+/* e = exp(x - largest); their sum. */
+static double S(exponentials)(const T *x, T *e, int64_t n, T largest) {
+    double sum = 0;
+    for (int64_t begin = 0; begin < n; begin += 1024) {
+        const int64_t end = n - begin < 1024 ? n : begin + 1024;
+        T block = 0;
+        _Pragma("omp simd reduction(+ : block)") for (int64_t i = begin; i < end; i++) {
+            T y = S(exp)(x[i] - largest);
+            e[i] = y;
+            block += y;
+        }
+        sum += (double)block;
+    }
+    return sum;
+}
+
+static void S(softmax_row)(const T *x, T *y, int64_t n, bool logarithm) {
+    Accumulator largest = {.f = -INFINITY}, sum = {.f = 0};
+    S(max_row)(&largest, (const char *)x, 1, n, 0, &sum.f);
+    const T m = (T)largest.f;
+    if (logarithm) {
+        S(sum_exp_from_row)(&sum, (const char *)x, 1, n, 0, &largest.f);
+        const T log_sum = (T)log(sum.f);
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = x[i] - m - log_sum;
+    } else {
+        const T scale = (T)(1 / S(exponentials)(x, y, n, m));
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] *= scale;
+    }
+}
+
+static void S(softmax_rows)(const Lines *l) {
+    const T *x = (const T *)l->x;
+    T *y = (T *)l->y;
+    for (int64_t r = 0; r < l->rows; r++) S(softmax_row)(x + r * l->x_stride, y + r * l->y_stride, l->n, l->logarithm);
+}
+
+/* Rows of n columns, whose largest elements and Σ exp (or log Σ exp) are known. */
+static void S(softmax_columns)(const Lines *l) {
+    const T *x = (const T *)l->x, *m = (const T *)l->shift, *sum = (const T *)l->sum;
+    T *y = (T *)l->y;
+    for (int64_t r = 0; r < l->rows; r++, x += l->x_stride, y += l->y_stride)
+        if (l->logarithm) _Pragma("omp simd") for (int64_t j = 0; j < l->n; j++) y[j] = x[j] - m[j] - sum[j];
+        else _Pragma("omp simd") for (int64_t j = 0; j < l->n; j++) y[j] = S(exp)(x[j] - m[j]) / sum[j];
+}
+
+/* ---- derivatives, from the result x and its gradient g: x (g - Σ g x); of the logarithm, g - exp(x) Σ g ---- */
+
+static T S(slope_sum)(const T *x, const T *g, int64_t n, bool logarithm) {
+    double sum = 0;
+    for (int64_t begin = 0; begin < n; begin += 1024) {
+        const int64_t end = n - begin < 1024 ? n : begin + 1024;
+        T block = 0;
+        if (logarithm) _Pragma("omp simd reduction(+ : block)") for (int64_t i = begin; i < end; i++) block += g[i];
+        else _Pragma("omp simd reduction(+ : block)") for (int64_t i = begin; i < end; i++) block += x[i] * g[i];
+        sum += (double)block;
+    }
+    return (T)sum;
+}
+
+static void S(softmax_slope_rows)(const Lines *l) {
+    const T *x = (const T *)l->x, *g = (const T *)l->g;
+    T *y = (T *)l->y;
+    const int64_t n = l->n;
+    for (int64_t r = 0; r < l->rows; r++, x += l->x_stride, g += l->x_stride, y += l->y_stride) {
+        const T sum = S(slope_sum)(x, g, n, l->logarithm);
+        if (l->logarithm) _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = g[i] - S(exp)(x[i]) * sum;
+        else _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = x[i] * (g[i] - sum);
+    }
+}
+
+ALWAYS_INLINE void S(slope_sums)(const T *x, const T *g, int64_t stride, int rows, int64_t n, double *sums) {
+    _Pragma("omp simd") for (int64_t j = 0; j < n; j++) {
+        T sum = 0;
+        for (int r = 0; r < rows; r++) sum += x[r * stride + j] * g[r * stride + j];
+        sums[j] += (double)sum;
+    }
+}
+
+static void S(softmax_slope_columns)(const Lines *l) {
+    const T *x = (const T *)l->x, *g = (const T *)l->g;
+    T *y = (T *)l->y, sum[LINE_COLUMNS];
+    double sums[LINE_COLUMNS], none = 0;
+    const int64_t n = l->n, stride = l->x_stride;
+    for (int64_t j = 0; j < n; j++) sums[j] = 0;
+    Columns c = {.values = sums, .data = l->g, .stride = stride, .rows = l->rows, .n = n};
+    if (l->logarithm) S(sum_columns)(&c, &none, false);
+    int64_t r = 0;
+    for (; !l->logarithm && r + 4 <= l->rows; r += 4) S(slope_sums)(x + r * stride, g + r * stride, stride, 4, n, sums);
+    for (; !l->logarithm && r < l->rows; r++) S(slope_sums)(x + r * stride, g + r * stride, stride, 1, n, sums);
+    for (int64_t j = 0; j < n; j++) sum[j] = (T)sums[j];
+    for (r = 0; r < l->rows; r++, x += stride, g += stride, y += l->y_stride)
+        if (l->logarithm) _Pragma("omp simd") for (int64_t j = 0; j < n; j++) y[j] = g[j] - S(exp)(x[j]) * sum[j];
+        else _Pragma("omp simd") for (int64_t j = 0; j < n; j++) y[j] = x[j] * (g[j] - sum[j]);
+}
