@@ -82,7 +82,8 @@ static ct_tensor *record(const Checkpoint *made, ct_tensor *const *xs, ct_tensor
     if (!k) return NULL;
     *k = *made;
     ct_tensor *result = tensor_new_alias(y);
-    const Call call = {.op = &k->op, .attr = NO_ATTR, .n = k->n, .x = xs, .behind = behind, .behind_count = count};
+    const Further further = {.behind = behind, .behind_count = count};
+    const Call call = {.op = &k->op, .attr = NO_ATTR, .n = k->n, .x = xs, .further = &further};
     Node *node = result ? autograd_record(&k->op, &call, result, INPUTS) : NULL;
     if (!node) {
         drop(&k->op);

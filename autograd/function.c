@@ -11,6 +11,7 @@ struct ct_context {
     const Call *call; /* while forward or backward runs */
     Kept *kept;       /* by slot; handles until they are recorded */
     int kept_count;
+    Further further;  /* the same */
     bool forward, recorded; /* forward runs; an operand requires a gradient */
 };
 
@@ -99,8 +100,8 @@ static ct_tensor *forward(Call *c) {
         return NULL;
     }
     place_values(context, c, y);
-    c->kept = context->kept;
-    c->kept_count = context->kept_count;
+    context->further = (Further){.kept = context->kept, .kept_count = context->kept_count};
+    c->further = &context->further;
     bool fresh = !y->history;
     for (int i = 0; i < c->n; i++) fresh = fresh && y != c->x[i];
     return ct_scope_keep(fresh ? y : tensor_new_view(y, y->shape, y->strides, y->ndim, y->data));

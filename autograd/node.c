@@ -82,8 +82,10 @@ static inline Node *edge(Node *input, uint64_t *number) {
 
 Node *autograd_record(const Op *op, const Call *call, ct_tensor *y, unsigned reads) {
     const Attr *attr = call->attr;
+    const Further *further = call->further;
     bool copied = attr != NO_ATTR;
-    Node *node = new_node(call->n + call->behind_count, count_saved(reads, call->n) + call->kept_count, y->ndim,
+    Node *node = new_node(call->n + (further ? further->behind_count : 0),
+                          count_saved(reads, call->n) + (further ? further->kept_count : 0), y->ndim,
                           copied ? sizeof *attr + (size_t)attr->count * sizeof *attr->list : 0);
     if (!node) return NULL;
     node->op = op;
@@ -98,10 +100,12 @@ Node *autograd_record(const Op *op, const Call *call, ct_tensor *y, unsigned rea
         node->inputs[i] = x && autograd_tracks(x) ? edge(x->history, &number) : NULL;
         if (reads & INPUT(i < LAST_INPUT ? i : LAST_INPUT)) saved = save(saved, i, x);
     }
-    for (int i = 0; i < call->behind_count; i++) node->inputs[call->n + i] = edge(call->behind[i], &number);
     if (reads & OUTPUT) saved = save(saved, call->n, y);
     if (reads & EXTRA) saved = save(saved, call->n + 1, call->extra);
-    for (int i = 0; i < call->kept_count; i++) saved = save(saved, call->kept[i].place, call->kept[i].value);
+    for (int i = 0; further && i < further->kept_count; i++)
+        saved = save(saved, further->kept[i].place, further->kept[i].value);
+    for (int i = 0; further && i < further->behind_count; i++)
+        node->inputs[call->n + i] = edge(further->behind[i], &number);
     node->number = last_number = number + 1;
     return node;
 }

@@ -28,6 +28,14 @@ typedef struct {
     int32_t place;
 } Kept;
 
+/* What few operations have. */
+typedef struct {
+    const Kept *kept;    /* handed to the rules as x[place] */
+    int kept_count;
+    Node *const *behind; /* further inputs that are known by their nodes alone, after the operands */
+    int behind_count;
+} Further;
+
 /* One application: to forward, the operands; to a rule, those values that it said it reads (the others are NULL). */
 typedef struct {
     const Op *op;
@@ -36,10 +44,7 @@ typedef struct {
     ct_tensor *const *x; /* operands; optional ones may be NULL */
     ct_tensor *y;        /* the result: for rules */
     ct_tensor *extra;    /* set by forward, handed to the rules: a mask, indices, … */
-    const Kept *kept;    /* set by forward, handed to the rules as x[place] */
-    int kept_count;
-    Node *const *behind; /* further inputs that are known by their nodes alone, after the operands */
-    int behind_count;
+    const Further *further; /* or NULL; set by forward */
     const Node *node;    /* for rules */
 } Call;
 
