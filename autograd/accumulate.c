@@ -73,7 +73,7 @@ static ct_tensor *joined(const Walk *w, ct_tensor *held, ct_tensor *g) {
 }
 
 /* Gives the leaf its new gradient, or adds it to the one it has. Nothing here can fail. */
-static void commit(Node *leaf, ct_tensor *g) {
+static void add_to_leaf(Node *leaf, ct_tensor *g) {
     autograd_lock(leaf);
     ct_tensor *held = leaf->leaf->gradient, *dropped = held;
     tensor_retain(g);
@@ -88,14 +88,12 @@ static void commit(Node *leaf, ct_tensor *g) {
     if (dropped) tensor_release(dropped);
 }
 
-/* Swaps in sums that were made beforehand. */
-static bool replace(const Walk *w, Slot *slot) {
-    Node *leaf = slot->node;
-    ct_tensor *held;
-    autograd_lock(leaf);
-    held = leaf->leaf->gradient;
+/* Makes the slot's gradient the sum with the one that is kept. */
+static bool join_kept(const Walk *w, Slot *slot) {
+    autograd_lock(slot->node);
+    ct_tensor *held = *autograd_kept_gradient(slot->node);
     if (held) tensor_retain(held);
-    autograd_unlock(leaf);
+    autograd_unlock(slot->node);
     if (!held) return true;
     ct_tensor *sum = joined(w, held, slot->gradient);
     tensor_release(held);
@@ -105,21 +103,31 @@ static bool replace(const Walk *w, Slot *slot) {
     return true;
 }
 
-bool autograd_commit_leaves(Walk *w) {
+static bool keeps(const Slot *slot) {
+    return slot->gradient && (!slot->node->op || autograd_retains(slot->node));
+}
+
+/* Whether a node's gradient is replaced as a whole by a sum that is made beforehand. */
+static bool is_replaced(const Walk *w, const Node *node) {
+    return node->op || w->create || (node->dtype != CT_F32 && node->dtype != CT_F64);
+}
+
+bool autograd_commit(Walk *w) {
     for (int64_t i = 0; i < w->count; i++) {
         Slot *slot = &w->slots[i];
-        if (slot->node->op || !slot->gradient) continue;
-        if (!prepare(w, slot)) return false;
-        bool computes = slot->node->dtype == CT_F32 || slot->node->dtype == CT_F64;
-        slot->wanted = w->create || !computes; /* replaced as a whole */
-        if (slot->wanted && !replace(w, slot)) return false;
+        if (!keeps(slot)) continue;
+        if (!slot->node->op && !prepare(w, slot)) return false;
+        if (is_replaced(w, slot->node) && !join_kept(w, slot)) return false;
     }
     for (int64_t i = 0; i < w->count; i++) {
         Slot *slot = &w->slots[i];
-        if (slot->node->op || !slot->gradient) continue;
-        if (slot->wanted) autograd_swap_gradient(slot->node, slot->gradient);
-        else commit(slot->node, slot->gradient);
-        slot->gradient = slot->wanted ? NULL : slot->gradient;
+        if (!keeps(slot)) continue;
+        if (!is_replaced(w, slot->node)) {
+            add_to_leaf(slot->node, slot->gradient);
+            continue;
+        }
+        autograd_swap_gradient(slot->node, slot->gradient);
+        slot->gradient = NULL;
     }
     return true;
 }

@@ -49,12 +49,14 @@ static inline bool examine(const Op *op, int n, ct_tensor *const *x, unsigned *r
 
 ct_tensor *autograd_apply(const Op *op, const Attr *attr, int n, ct_tensor *const *x) {
     FUNCTION(op->name);
-    Call call = {.attr = attr, .n = n, .x = x};
+    Call call = {.op = op, .attr = attr, .n = n, .x = x};
     unsigned reads;
     if (UNLIKELY(!examine(op, n, x, &reads))) return NULL;
     ct_tensor *y = op->forward(&call);
     if (!y || !reads || !tensor_is_floating((ct_dtype)y->dtype)) return y;
-    return (y->history = autograd_record(op, &call, y, reads)) ? y : NULL;
+    y->history = autograd_record(op, &call, y, reads);
+    if (UNLIKELY(autograd_anomaly) && y->history && !autograd_note_origin(&call, y)) return NULL;
+    return y->history ? y : NULL;
 }
 
 /* ---- in place ---- */
@@ -107,7 +109,10 @@ static ct_tensor *old_value(ct_tensor *x) {
 
 /* Gives x a new history; its views made before are out of date. */
 static void rebase(ct_tensor *x, Node *node) {
-    if (x->history) autograd_node_release(x->history);
+    if (x->history) {
+        autograd_leave_leaf(x->history, x);
+        autograd_node_release(x->history);
+    }
     x->history = node;
     x->epoch = atomic_load(&x->owner->rebased);
 }
@@ -134,7 +139,7 @@ ct_tensor *autograd_apply_in_place(const Op *op, const Attr *attr, int n, ct_ten
     FUNCTION(op->name);
     CT_SCOPED;
     ct_tensor *operands[MAX_RULES] = {NULL}, *target = x[0];
-    Call call = {.attr = attr, .n = n, .x = x};
+    Call call = {.op = op, .attr = attr, .n = n, .x = x};
     unsigned reads;
     if (!examine(op, n, x, &reads) || !may_change(target)) return NULL;
     const bool recorded = reads && tensor_is_floating((ct_dtype)target->dtype);

@@ -48,24 +48,41 @@ bool ct_is_leaf(const ct_tensor *x) {
     return !node || !node->op;
 }
 
+static bool keeps_gradient(const Node *node) {
+    return node && (!node->op || autograd_retains(node));
+}
+
 ct_tensor *ct_grad(const ct_tensor *x) {
     FUNCTION("ct_grad");
     if (!tensor_given(x, "x")) return NULL;
     Node *node = x->history;
-    if (!node || node->op) return NULL;
+    if (!keeps_gradient(node)) return NULL;
     autograd_lock(node);
-    ct_tensor *gradient = node->leaf->gradient;
+    ct_tensor *gradient = *autograd_kept_gradient(node);
     if (gradient) tensor_retain(gradient);
     autograd_unlock(node);
     return gradient ? tensor_scope_give(gradient) : NULL;
 }
 
-void autograd_swap_gradient(Node *leaf, ct_tensor *gradient) {
-    autograd_lock(leaf);
-    ct_tensor *old = leaf->leaf->gradient;
-    leaf->leaf->gradient = gradient;
-    autograd_unlock(leaf);
+void autograd_swap_gradient(Node *node, ct_tensor *gradient) {
+    autograd_lock(node);
+    ct_tensor **kept = autograd_kept_gradient(node), *old = *kept;
+    *kept = gradient;
+    autograd_unlock(node);
     if (old) tensor_release(old);
+}
+
+ct_status ct_retain_grad(ct_tensor *x) {
+    FUNCTION("ct_retain_grad");
+    if (!tensor_given(x, "x")) return ct_error();
+    if (!autograd_tracks(x))
+        return tensor_error(CT_ERR_AUTOGRAD, "x (shape %s) does not require a gradient", tensor_shape_of(x));
+    Node *node = x->history;
+    if (!node->op) return CT_OK;
+    Aside *aside = autograd_aside(node);
+    if (!aside) return ct_error();
+    aside->retains = true;
+    return CT_OK;
 }
 
 ct_status ct_set_grad(ct_tensor *x, ct_tensor *g) {
@@ -95,5 +112,5 @@ void ct_zero_grad(ct_tensor *x) {
     FUNCTION("ct_zero_grad");
     if (!tensor_given(x, "x")) return;
     Node *node = x->history;
-    if (node && !node->op) autograd_swap_gradient(node, NULL);
+    if (keeps_gradient(node)) autograd_swap_gradient(node, NULL);
 }

@@ -2,16 +2,19 @@
 #include "../tensor/internal/memory.h"
 #include <string.h>
 
-_Thread_local bool autograd_off;
+_Thread_local bool autograd_off, autograd_anomaly;
 static _Thread_local uint64_t last_number;
 static _Thread_local Node *dead; /* released nodes that the outermost release still has to free */
 static _Thread_local bool freeing;
 
-/* Runs before main(): a tensor's last handle drops its history. */
-static void drop_history(void *history) {
-    autograd_node_release(history);
+static void drop_history(ct_tensor *x) {
+    Node *node = x->history;
+    x->history = NULL;
+    autograd_leave_leaf(node, x);
+    autograd_node_release(node);
 }
 
+/* Runs before main(). */
 __attribute__((constructor)) static void install(void) {
     tensor_drop_history = drop_history;
 }
@@ -23,9 +26,7 @@ static inline Node *new_node(int n, int n_saved, int ndim, size_t tail) {
     Node *node = tensor_alloc(bytes);
     if (UNLIKELY(!node)) return NULL;
     *node = (Node){.references = 1, .bytes = (uint32_t)bytes, .n = n, .n_saved = n_saved, .ndim = (uint8_t)ndim};
-    node->inputs = (Node **)(node + 1);
-    node->saved = (Saved *)(node->inputs + n);
-    node->shape = (int64_t *)(node->saved + n_saved);
+    node->shape = (int64_t *)(autograd_saved(node) + n_saved);
     tensor_count(&tensor_thread()->nodes_alive, 1);
     return node;
 }
@@ -37,6 +38,7 @@ Node *autograd_leaf(ct_tensor *x) {
     node->dtype = x->dtype;
     memcpy(node->shape, x->shape, (size_t)x->ndim * sizeof *x->shape);
     node->leaf = (Leaf *)(node->shape + x->ndim);
+    node->leaf->tensor = x;
     node->leaf->gradient = NULL;
     if (tensor_is_dense(x)) memcpy(node->leaf->strides, x->strides, (size_t)x->ndim * sizeof *x->strides);
     else tensor_row_major(x->shape, x->ndim, node->leaf->strides);
@@ -67,10 +69,23 @@ static void copy_attr(Node *node, const Attr *attr) {
     node->attr = copy;
 }
 
+uint64_t autograd_last_number(void) {
+    return last_number;
+}
+
+/* An edge to a node, which is older. */
+static inline Node *edge(Node *input, uint64_t *number) {
+    autograd_node_retain(input);
+    if (input->number > *number) *number = input->number;
+    return input;
+}
+
 Node *autograd_record(const Op *op, const Call *call, ct_tensor *y, unsigned reads) {
     const Attr *attr = call->attr;
+    const Further *further = call->further;
     bool copied = attr != NO_ATTR;
-    Node *node = new_node(call->n, count_saved(reads, call->n), y->ndim,
+    Node *node = new_node(call->n + (further ? further->behind_count : 0),
+                          count_saved(reads, call->n) + (further ? further->kept_count : 0), y->ndim,
                           copied ? sizeof *attr + (size_t)attr->count * sizeof *attr->list : 0);
     if (!node) return NULL;
     node->op = op;
@@ -79,29 +94,29 @@ Node *autograd_record(const Op *op, const Call *call, ct_tensor *y, unsigned rea
     if (copied) copy_attr(node, attr);
     else node->attr = attr;
     uint64_t number = last_number;
-    Saved *saved = node->saved;
+    Saved *saved = autograd_saved(node);
     for (int i = 0; i < call->n; i++) {
         ct_tensor *x = call->x[i];
-        Node *input = node->inputs[i] = x && autograd_tracks(x) ? x->history : NULL;
-        if (input) {
-            autograd_node_retain(input);
-            if (input->number > number) number = input->number;
-        }
+        node->inputs[i] = x && autograd_tracks(x) ? edge(x->history, &number) : NULL;
         if (reads & INPUT(i < LAST_INPUT ? i : LAST_INPUT)) saved = save(saved, i, x);
     }
     if (reads & OUTPUT) saved = save(saved, call->n, y);
-    if (reads & EXTRA) save(saved, call->n + 1, call->extra);
+    if (reads & EXTRA) saved = save(saved, call->n + 1, call->extra);
+    for (int i = 0; further && i < further->kept_count; i++)
+        saved = save(saved, further->kept[i].place, further->kept[i].value);
+    for (int i = 0; further && i < further->behind_count; i++)
+        node->inputs[call->n + i] = edge(further->behind[i], &number);
     node->number = last_number = number + 1;
     return node;
 }
 
 void autograd_node_forget(Node *node) {
-    for (int i = 0; i < node->n_saved; i++)
-        if (node->saved[i].value) {
-            ct_tensor *value = node->saved[i].value;
-            node->saved[i].value = NULL;
-            tensor_unuse(value);
-        }
+    Saved *saved = autograd_saved(node);
+    for (int i = 0; i < node->n_saved; i++) {
+        ct_tensor *value = saved[i].value;
+        saved[i].value = NULL;
+        if (value) tensor_unuse(value);
+    }
 }
 
 static void free_node(Node *node) {
@@ -109,6 +124,8 @@ static void free_node(Node *node) {
         if (node->inputs[i]) autograd_node_release(node->inputs[i]);
     autograd_node_forget(node);
     if (!node->op && node->leaf->gradient) tensor_release(node->leaf->gradient);
+    if (UNLIKELY(node->aside)) autograd_aside_free(node->aside);
+    if (node->op && UNLIKELY(node->op->drop)) node->op->drop(node->op);
     tensor_count(&tensor_thread()->nodes_alive, -1);
     tensor_free(node, node->bytes);
 }

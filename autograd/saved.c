@@ -5,11 +5,12 @@
 
 /* Takes hold of a node's values, for good unless the graph is retained. */
 static bool take_saved(const Walk *w, Node *node, Unpacked *u) {
+    Saved *saved = autograd_saved(node);
     autograd_lock(node);
     bool spent = node->spent;
     for (int i = 0; i < node->n_saved && !spent; i++) {
-        u->saved[i] = node->saved[i];
-        if (!w->retain) node->saved[i].value = NULL;
+        u->saved[i] = saved[i];
+        if (!w->retain) saved[i].value = NULL;
         else if (u->saved[i].value) tensor_use(u->saved[i].value);
     }
     u->n_saved = spent ? 0 : node->n_saved;
@@ -28,8 +29,9 @@ static bool check_version(const Node *node, const Saved *saved) {
     tensor_error(CT_ERR_AUTOGRAD,
                  "a value of shape %s that %s needs for its derivative (%s %d) was changed in place since: it is at "
                  "version %u, expected %u; clone it before the change, or use an operation that is not in place",
-                 tensor_shape_of(saved->value), node->op->name, place < node->n ? "operand" : "result",
-                 place < node->n ? place + 1 : 1, version, saved->version);
+                 tensor_shape_of(saved->value), node->op->name,
+                 place < node->n ? "operand" : place == node->n ? "result" : "kept value",
+                 place < node->n ? place + 1 : place == node->n ? 1 : place - node->n - 1, version, saved->version);
     return false;
 }
 
@@ -60,7 +62,7 @@ void autograd_put_back(Unpacked *u) {
 }
 
 bool autograd_unpack(const Walk *w, Node *node, Unpacked *u) {
-    u->n = node->n + 2;
+    u->n = node->n + 2 + (node->op->at_once ? node->n_saved : 0);
     u->n_saved = 0;
     u->saved = u->n <= FEW ? u->few : tensor_alloc(room(u, sizeof *u->saved));
     u->x = u->n <= FEW ? u->few_x : tensor_alloc(room(u, sizeof *u->x));

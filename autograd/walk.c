@@ -91,9 +91,10 @@ static bool follow(Walk *w, int32_t at) {
     int32_t *edges = w->edges + w->edge_count;
     w->slots[at].edges = (int32_t)w->edge_count;
     w->edge_count += node->n;
+    const bool end = (w->stop && w->slots[at].wanted) || node->number <= w->oldest;
     for (int i = 0; i < node->n; i++) {
-        Slot *input = node->inputs[i] ? autograd_walk_reach(w, node->inputs[i]) : NULL;
-        if (node->inputs[i] && !input) return false;
+        Slot *input = node->inputs[i] && !end ? autograd_walk_reach(w, node->inputs[i]) : NULL;
+        if (node->inputs[i] && !end && !input) return false;
         edges[i] = input ? (int32_t)(input - w->slots) : -1;
     }
     return true;

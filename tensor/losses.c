@@ -1,7 +1,6 @@
 /* Losses that are computed and joined in one pass, and their derivatives. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
-#include "scope.h"
 
 enum { GRAIN = 1 << 14 };
 

@@ -1,7 +1,6 @@
 /* Layer norm and RMS norm over the last dims: x is [rows, n]. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
-#include "scope.h"
 
 enum { GRAIN = 1 << 14, PART = 1 << 16, PART_ROWS = 64 };
 

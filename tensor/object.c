@@ -3,7 +3,7 @@
 #include "internal/shape.h"
 #include <string.h>
 
-void (*tensor_drop_history)(void *history);
+void (*tensor_drop_history)(ct_tensor *x);
 
 static size_t header_bytes(const ct_tensor *x) {
     return sizeof *x + (x->beside ? x->bytes : 0);
@@ -109,11 +109,9 @@ void tensor_unuse(ct_tensor *x) {
 void tensor_release(ct_tensor *x) {
     bool sole = atomic_load_explicit(&x->users, memory_order_acquire) == 1;
     if (sole ? !tensor_drop_reference(&x->handles) : tensor_add_reference(&x->handles, -1) != 1) return;
-    void *history = x->history;
     ct_tensor *base = x->base;
-    x->history = NULL;
     x->base = NULL;
-    if (history) tensor_drop_history(history);
+    if (x->history) tensor_drop_history(x);
     if (base) tensor_release(base);
     tensor_unuse(x);
 }

@@ -11,10 +11,6 @@
 
 /* ---- generators ---- */
 
-struct ct_generator {
-    uint64_t seed, offset; /* the next counter */
-};
-
 /* Where a call's counters begin. */
 typedef struct {
     uint64_t seed, first;
@@ -50,6 +46,13 @@ static Stream reserve(int64_t counters) {
     generator->offset += (uint64_t)counters;
     unlock_generators();
     return stream;
+}
+
+ct_generator tensor_generator_now(void) {
+    lock_generators();
+    ct_generator now = *current();
+    unlock_generators();
+    return now;
 }
 
 void ct_manual_seed(uint64_t seed) {

@@ -2,7 +2,6 @@
  * while it is in the cache; otherwise the sums of all lines are made first, so that every pass goes along the memory. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
-#include "scope.h"
 
 enum { GRAIN = 1 << 14 };
 

@@ -13,6 +13,7 @@ static Suite *(*const suites[])(void) = {
     io_suite,
     optable_suite,
     autograd_suite,
+    functions_suite,
     losses_suite,
     views_suite,
     nn_suite,

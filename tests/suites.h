@@ -10,6 +10,7 @@ Suite *format_suite(void);
 Suite *io_suite(void);
 Suite *optable_suite(void);
 Suite *autograd_suite(void);
+Suite *functions_suite(void);
 Suite *losses_suite(void);
 Suite *views_suite(void);
 Suite *nn_suite(void);

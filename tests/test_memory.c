@@ -59,7 +59,30 @@ END_TEST
 
 /* ---- every allocation fails in turn ---- */
 
-/* A whole program: model, optimiser, two steps with a gradient of a gradient, a state dict. */
+static ct_tensor *copy_hook(ct_tensor *g, void *user) {
+    (void)user;
+    return ct_clone(g);
+}
+
+static ct_tensor *square_forward(ct_context *context, ct_tensor *const *xs, int n, void *user) {
+    (void)n, (void)user;
+    return ct_context_save(context, 0, xs[0]) == CT_OK ? ct_square(xs[0]) : NULL;
+}
+
+static ct_status square_backward(ct_context *context, ct_tensor *dy, ct_tensor **dxs, int n, void *user) {
+    (void)n, (void)user;
+    dxs[0] = ct_mul(dy, ct_mul_scalar(ct_context_saved(context, 0), 2));
+    return ct_error();
+}
+
+/* Σ x² by an operation of our own. */
+static ct_tensor *own_operation(ct_tensor *const *xs, int n, void *user) {
+    (void)user;
+    const ct_function square = {"square", square_forward, square_backward};
+    return ct_sum(ct_apply(&square, xs, n, NULL));
+}
+
+/* A whole program: model, optimiser, two steps with a gradient of a gradient, what users add to a graph, a state dict. */
 static void whole_program(void) {
     CT_SCOPED;
     ct_module *model =
@@ -73,6 +96,12 @@ static void whole_program(void) {
         ct_tensor *norm = ct_sum(ct_square(first));
         ct_gradients(&norm, 1, &x, 1, NULL, 0, &second);
     }
+    ct_register_hook(x, copy_hook, NULL);
+    ct_set_name(x, "x");
+    ct_tensor *checked = ct_checkpoint(own_operation, NULL, &x, 1);
+    if (checked && ct_retain_grad(checked) == CT_OK) ct_backward(ct_sum(checked));
+    ct_hvp(own_operation, NULL, &x, 1, &x, &second);
+    ct_jvp(own_operation, NULL, &x, 1, &x);
     ct_dict_free(ct_module_state(model));
     ct_optim_free(optim);
     ct_module_free(model);

@@ -17,18 +17,37 @@ typedef struct {
 } Saved;
 
 typedef struct {
+    ct_tensor *tensor;   /* whose leaf it is: no reference, NULL once its last handle has gone */
     ct_tensor *gradient; /* a handle, or NULL */
     int64_t strides[CT_MAX_DIMS]; /* of the tensor if that is dense, else row-major: the gradient's */
 } Leaf;
 
-struct Node {
+/* A function of the user's that is told a gradient, and may replace it. */
+typedef struct {
+    int id;
+    ct_tensor *(*function)(ct_tensor *g, void *user);
+    void *user;
+} Hook;
+
+/* What few nodes have: made when it is first asked for. */
+typedef struct {
+    char *name;
+    Hook *hooks; /* in the order in which they run */
+    int hook_count, hook_capacity, last_id;
+    bool retains;        /* of an inner node: keep its gradient */
+    ct_tensor *gradient; /* the one kept: a handle, or NULL */
+    char *origin;        /* anomaly detection: the operands' shapes */
+    bool broke;          /* anomaly detection: the result is not finite, though the operands were */
+} Aside;
+
+struct ct_node {
     _Atomic(int32_t) references;
     _Atomic(bool) busy; /* guards the saved values and the gradient against other threads */
     bool spent;         /* the saved values are gone */
     bool requires_grad; /* of a leaf */
     uint8_t ndim, dtype;
     int32_t n, n_saved;
-    uint32_t bytes; /* of this block, which holds all that is pointed to below, but for the op */
+    uint32_t bytes; /* of this block: the node, its inputs, the saved values, the shape, the attr or leaf */
     union {
         uint64_t number;
         Node *next_dead;
@@ -38,10 +57,14 @@ struct Node {
         const Attr *attr;
         Leaf *leaf;
     };
-    Node **inputs;
-    Saved *saved;
+    Aside *aside; /* or NULL */
     int64_t *shape;
+    Node *inputs[];
 };
+
+static inline Saved *autograd_saved(Node *node) {
+    return (Saved *)(node->inputs + node->n);
+}
 
 static inline Node *autograd_node(const ct_tensor *x) {
     return x->history;
@@ -55,7 +78,10 @@ static inline bool autograd_tracks(const ct_tensor *x) {
 
 /* x's node as a leaf, made if x has none; NULL with an error. */
 Node *autograd_leaf(ct_tensor *x);
-/* A node for an operation's result, edges and values saved: those in `reads`. NULL with an error. */
+/* The number of the newest node that this thread made. */
+uint64_t autograd_last_number(void);
+/* A node for an operation's result, edges and values saved: those in `reads`, and those that the call keeps. NULL with
+ * an error. */
 Node *autograd_record(const Op *op, const Call *call, ct_tensor *y, unsigned reads);
 /* The node of a base whose part `view` was given a new value, that of `node`. */
 Node *autograd_record_assignment(ct_tensor *base, ct_tensor *view, Node *node);
@@ -67,8 +93,25 @@ void autograd_node_release(Node *node);
 /* Releases the saved values. */
 void autograd_node_forget(Node *node);
 
-/* Gives a leaf another gradient (a handle, or NULL), dropping the old one. */
-void autograd_swap_gradient(Node *leaf, ct_tensor *gradient);
+/* What a node has beside, made if it has none; NULL with an error. */
+Aside *autograd_aside(Node *node);
+void autograd_aside_free(Aside *aside);
+/* The gradient after the node's hooks: g itself, or one that the scope holds; NULL with an error. */
+ct_tensor *autograd_run_hooks(Node *node, ct_tensor *g);
+/* In anomaly mode: notes the shapes of the operands of a call that was recorded as y's history, and whether y is the
+ * first that is not finite; false with an error. */
+bool autograd_note_origin(const Call *call, ct_tensor *y);
+/* Whether an inner node keeps its gradient. */
+static inline bool autograd_retains(const Node *node) {
+    return node->aside && node->aside->retains;
+}
+/* Where a node's gradient is kept. */
+static inline ct_tensor **autograd_kept_gradient(Node *node) {
+    return node->op ? &node->aside->gradient : &node->leaf->gradient;
+}
+
+/* Gives a node that keeps its gradient another one (a handle, or NULL), dropping the old one. */
+void autograd_swap_gradient(Node *node, ct_tensor *gradient);
 /* ct_tensor x summed down to a shape that broadcasts to it: a recorded operation. */
 ct_tensor *autograd_sum_to(ct_tensor *x, const int64_t *shape, int ndim);
 
@@ -81,7 +124,15 @@ static inline void autograd_unlock(Node *node) {
     atomic_store_explicit(&node->busy, false, memory_order_release);
 }
 
+/* Tells a node that x had, if it is a leaf's, that it no longer has it. */
+static inline void autograd_leave_leaf(Node *node, const ct_tensor *x) {
+    if (node->op) return;
+    autograd_lock(node);
+    if (node->leaf->tensor == x) node->leaf->tensor = NULL;
+    autograd_unlock(node);
+}
+
 /* Per thread. */
-extern _Thread_local bool autograd_off;
+extern _Thread_local bool autograd_off, autograd_anomaly;
 
 #endif

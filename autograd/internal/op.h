@@ -6,7 +6,7 @@
 #include "../autograd.h"
 #include "../ops.h"
 
-typedef struct Node Node;
+typedef struct ct_node Node;
 
 /* What an operation is told beside its tensors; unused fields stay zero. It is copied with its list to the node. */
 typedef struct {
@@ -19,13 +19,32 @@ typedef struct {
     const int64_t *list;
 } Attr;
 
+typedef struct Op Op;
+
+/* A value that an operation keeps beyond those that its rules say they read: of an operand (its place), of the result (n),
+ * or another (from n + 2 on). */
+typedef struct {
+    ct_tensor *value; /* or NULL */
+    int32_t place;
+} Kept;
+
+/* What few operations have. */
+typedef struct {
+    const Kept *kept;    /* handed to the rules as x[place] */
+    int kept_count;
+    Node *const *behind; /* further inputs that are known by their nodes alone, after the operands */
+    int behind_count;
+} Further;
+
 /* One application: to forward, the operands; to a rule, those values that it said it reads (the others are NULL). */
 typedef struct {
+    const Op *op;
     const Attr *attr;
     int n;
     ct_tensor *const *x; /* operands; optional ones may be NULL */
     ct_tensor *y;        /* the result: for rules */
     ct_tensor *extra;    /* set by forward, handed to the rules: a mask, indices, … */
+    const Further *further; /* or NULL; set by forward */
     const Node *node;    /* for rules */
 } Call;
 
@@ -37,7 +56,7 @@ typedef struct {
 
 enum { MAX_RULES = 4, MAX_INPUTS = 1 << 20 };
 
-typedef struct {
+struct Op {
     const char *name;    /* "mul" */
     const char *formula; /* "dz/da = b, dz/db = a": shown to learners */
     /* The result, by plain arithmetic: a fresh tensor, never an operand. */
@@ -49,7 +68,9 @@ typedef struct {
     unsigned reads[MAX_RULES]; /* what the rule of operand i reads; the last entry serves all further operands */
     unsigned optional;         /* operands that may be absent, a bit each */
     bool broadcasts;           /* only then is a gradient summed down to its operand's shape */
-} Op;
+    bool at_once;              /* `fused` serves while recording is on, too, and NULL from it is no gradient */
+    void (*drop)(const Op *op); /* or NULL: ends an op that was made for one call, with its node */
+};
 
 /* Runs an operation and records it where an operand requires a gradient. The only place that passes NULL on. */
 ct_tensor *autograd_apply(const Op *op, const Attr *attr, int n, ct_tensor *const *x);

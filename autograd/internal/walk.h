@@ -21,6 +21,8 @@ typedef struct {
     int64_t count, capacity, heap_count, order_count, edge_count, edge_capacity;
     bool create, retain;
     bool chosen; /* only what lies before wanted nodes is needed */
+    bool stop;   /* nothing behind wanted nodes is */
+    uint64_t oldest; /* nothing behind nodes with this number or a lower one is */
 } Walk;
 
 /* ---- walk.c: the nodes behind the roots, in order ---- */
@@ -57,7 +59,7 @@ enum { FEW = 16 };
 
 typedef struct {
     Saved few[FEW], *saved;    /* users of the values' memory */
-    ct_tensor *few_x[FEW], **x; /* the same as tensors: inputs, result, extra; NULL what is not saved */
+    ct_tensor *few_x[FEW], **x; /* the same as tensors: inputs, result, extra, kept ones; NULL what is not saved */
     int n_saved, n;
 } Unpacked;
 
@@ -69,7 +71,27 @@ void autograd_put_back(Unpacked *u);
 
 /* Adds g to what has come in for a node; false with an error. */
 bool autograd_accumulate(const Walk *w, Slot *slot, ct_tensor *g);
-/* Gives the leaves what has come in for them. Every failure comes before the first leaf changes. */
-bool autograd_commit_leaves(Walk *w);
+/* Gives the leaves, and the inner nodes that keep theirs, what has come in for them. Every failure comes before the first
+ * change. */
+bool autograd_commit(Walk *w);
+
+/* ---- backward.c ---- */
+
+/* The roots of a walk: results, and their upstream gradients (NULL, or NULL for one: 1). */
+typedef struct {
+    ct_tensor *const *ys, *const *dys;
+    int n;
+} Roots;
+
+/* Σ over the roots of dy · dy/dnode for each of n nodes, as tensors of the scope; NULL for one that is NULL or that no root
+ * depends on. Walks no further than the nodes if `stop`. With `unreached`, one without a gradient is a failure that says
+ * which there, and raises nothing. */
+bool autograd_gradients_at(Roots roots, Node *const *nodes, int n, unsigned flags, bool stop, int *unreached,
+                           ct_tensor **out);
+
+/* ---- anomaly.c ---- */
+
+/* In anomaly mode: whether the gradient that a rule gave for operand i is as finite as g was; raises CT_ERR_AUTOGRAD. */
+bool autograd_is_sound(const Walk *w, const Slot *slot, ct_tensor *g, ct_tensor *gradient, int i);
 
 #endif

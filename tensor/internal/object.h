@@ -106,8 +106,8 @@ void tensor_unuse(ct_tensor *x);
 /* Other strides for a new tensor whose numbers are not set. */
 void tensor_set_strides(ct_tensor *x, const int64_t *strides);
 
-/* Set by autograd: drops a tensor's history. */
-extern void (*tensor_drop_history)(void *history);
+/* Set by autograd: drops the history of a tensor whose last handle has gone. */
+extern void (*tensor_drop_history)(ct_tensor *x);
 
 static inline uint32_t tensor_version(const ct_tensor *x) {
     return atomic_load_explicit(&x->owner->version, memory_order_acquire);

@@ -8,6 +8,13 @@
 
 #include "../tensor.h"
 
+struct ct_generator {
+    uint64_t seed, offset; /* the next counter */
+};
+
+/* A copy of the thread's current generator: one that draws the same numbers next. */
+ct_generator tensor_generator_now(void);
+
 /* Sets every element of any floating view from the thread's current generator; x does not overlap itself. An error
  * leaves x and the generator as they were. */
 ct_status tensor_fill_uniform(ct_tensor *x, double lo, double hi); /* on [lo, hi); lo where they are equal */
