@@ -8,13 +8,15 @@
 #include "internal/matmul.h"
 #include "internal/memory.h"
 
-/* Multiplications: what is worth a piece of its own, and what packing does not pay for. */
-enum { GRAIN = 1 << 17, UNPACKED = 200 * 200 * 200 };
+/* Multiplications: what is worth a piece of its own, what is worth a second thread, whose results have to come over from
+ * its cache, and what packing does not pay for. */
+enum { GRAIN = 1 << 17, SHARED = 1 << 20, UNPACKED = 200 * 200 * 200 };
 enum {
     VECTOR_GRAIN = 512,    /* neighbours that a matrix is read by */
     FEW_STRIPS = 14,       /* of a: packed, they stay in the second cache, */
     FEW_BYTES = 512 << 10, /* which has room for them and for a panel of b */
     LEAST_BLOCKS = 8,      /* to keep threads equally busy */
+    LEAST_STRIPS = 4,      /* that a panel of b meets, once it is read */
     EVEN_STRIPS = 4        /* many strips are a multiple of it, for the same reason */
 };
 
@@ -35,15 +37,19 @@ static int64_t work(const MatrixProduct *product) {
     return product->rows * product->columns * product->depth;
 }
 
-/* Cuts c into blocks of whole tiles: by columns, and by rows where these are too few. Returns their number. */
+/* Cuts c into blocks of whole tiles, and returns their number. Neighbouring blocks go to one thread, which had better find
+ * the larger of b and c in its own cache: so b is cut by its columns, c by its rows, and the other way where these are
+ * too few. */
 static int64_t cut(MatrixProduct *product, const MatrixKernels *kernels) {
-    const int64_t most = 1 + work(product) / GRAIN, wanted = smaller(most, LEAST_BLOCKS);
+    const int64_t most = work(product) < SHARED ? 1 : work(product) / GRAIN;
+    const int64_t panels = parts(product->columns, kernels->panel_columns);
     product->strips = parts(product->rows, kernels->strip_rows);
-    product->column_blocks = smaller(most, parts(product->columns, kernels->panel_columns));
-    product->row_blocks = 1;
-    if (product->column_blocks < wanted)
-        product->row_blocks = smaller(product->strips, wanted / product->column_blocks);
-    return product->row_blocks * product->column_blocks;
+    product->columns_first = product->rows <= product->depth;
+    const int64_t first = smaller(most, product->columns_first ? panels : parts(product->strips, LEAST_STRIPS));
+    const int64_t second = smaller(parts(smaller(most, LEAST_BLOCKS), first), product->columns_first ? product->strips : panels);
+    product->column_blocks = product->columns_first ? first : second;
+    product->row_blocks = product->columns_first ? second : first;
+    return first * second;
 }
 
 /* ---- in place ---- */

@@ -5,7 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Operands that lie alike, or are one number: one row, cut at GRAIN. */
+/* Short pieces of long rows: two threads then begin near the middle, where a matrix product's do. */
+enum { PIECE = GRAIN / 2 };
+
+/* Operands that lie alike, or are one number: one row. */
 typedef struct {
     RowKernel *row;
     int n;
@@ -51,7 +54,7 @@ static void launch_flat(RowKernel *row, ct_tensor *const *x, int n, const double
     }
     for (int i = 0; i < parameters; i++) f.p[i] = p[i];
     f.streamed = tensor_is_streamed(x[0]->numel * f.size[0], purity);
-    tensor_launch(run_flat, &f, sizeof f, x[0]->numel, GRAIN);
+    tensor_launch(run_flat, &f, sizeof f, x[0]->numel, x[0]->numel < 2 * GRAIN ? x[0]->numel : PIECE);
 }
 
 /* Runs a row kernel over x[0]'s shape, to which the others broadcast. */

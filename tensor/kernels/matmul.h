@@ -78,9 +78,11 @@ static inline int64_t S(share)(int64_t i, int64_t n, int64_t parts) {
 static int64_t S(multiply_by_panels)(const void *arguments, int64_t begin, int64_t end) {
     const MatrixProduct *m = arguments;
     const int64_t panels = (m->columns + COLUMNS - 1) / COLUMNS, passes = (m->depth + MATRIX_DEPTH - 1) / MATRIX_DEPTH;
-    const int64_t step = passes == 1 ? m->depth : (m->depth + passes - 1) / passes;
+    const int64_t step = passes == 1 ? m->depth : ((m->depth + passes - 1) / passes + LANES - 1) / LANES * LANES;
     for (int64_t block = begin; block < end; block++) {
-        const int64_t i = S(share)(block, 1, m->column_blocks), j = block - i * m->column_blocks;
+        const int64_t inner = m->columns_first ? m->row_blocks : m->column_blocks;
+        const int64_t outer = inner == 1 ? block : block / inner, rest = block - outer * inner;
+        const int64_t i = m->columns_first ? rest : outer, j = m->columns_first ? outer : rest;
         const int64_t first = S(share)(i, m->strips, m->row_blocks), last = S(share)(i + 1, m->strips, m->row_blocks);
         const int64_t stop = S(share)(j + 1, panels, m->column_blocks);
         for (int64_t panel = S(share)(j, panels, m->column_blocks); panel < stop; panel++)

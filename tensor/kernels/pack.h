@@ -36,7 +36,10 @@ static void S(interleave)(const T *in, int64_t stride, int64_t n, int64_t depth,
 /* out[k · width + i] = in[k · step + i · stride] for n ≤ width. */
 static void S(pack)(const T *in, int64_t stride, int64_t step, int64_t n, int64_t depth, T *out, int64_t width) {
     if (step == 1) {
-        for (int64_t i = 0; i < n; i += 16) /* as many rows as a processor follows at once */
+        int64_t i = 0;
+        for (; LANES >= 8 && i + LANES <= n; i += LANES)
+            TRANSPOSE((char *)(out + i), width, (const char *)(in + i * stride), stride, LANES, depth, false);
+        for (; i < n; i += 16) /* as many rows as a processor follows at once */
             S(interleave)(in + i * stride, stride, n - i < 16 ? n - i : 16, depth, out + i, width);
         return;
     }

@@ -128,7 +128,9 @@
 #define T float
 #define S(name) name##_f32
 #define LANES (VECTOR_BYTES / 4)
+#define TRANSPOSE transpose_4
 #include "matmul.h"
+#undef TRANSPOSE
 #undef T
 #undef S
 #undef LANES
@@ -136,7 +138,9 @@
 #define T double
 #define S(name) name##_f64
 #define LANES (VECTOR_BYTES / 8)
+#define TRANSPOSE transpose_8
 #include "matmul.h"
+#undef TRANSPOSE
 #undef T
 #undef S
 #undef LANES
