@@ -91,11 +91,11 @@ static ct_tensor *seen_as_lines(ct_tensor *x, int dim, Softmax *s, int64_t *oute
     return x;
 }
 
-/* Finds what the columns are shifted by and their sums (or those sums' logarithms), in x's dtype. */
+/* Finds what the columns are shifted by and 1 / their sums (or those sums' logarithms), in x's dtype. */
 static bool find_sums(Softmax *s, ct_tensor *x, int dim) {
     const unsigned set = 1u << dim;
     ct_tensor *shift = tensor_wide_max(x, set, true), *sum = shift ? tensor_exp_sums(x, shift, set, true) : NULL;
-    if (sum && s->lines.logarithm) sum = tensor_log(sum, NULL);
+    if (sum) sum = s->lines.logarithm ? tensor_log(sum, NULL) : tensor_reciprocal(sum, NULL);
     sum = sum ? tensor_as(sum, (ct_dtype)x->dtype) : NULL;
     shift = sum ? tensor_as(shift, (ct_dtype)x->dtype) : NULL;
     if (!shift) return false;

@@ -55,7 +55,7 @@ typedef struct Reducer {
 typedef struct {
     const char *x, *g; /* operand and gradient; g, if there is one, lies as x does */
     char *y;
-    const char *shift, *sum; /* softmax of columns: what each is shifted by, and its sum */
+    const char *shift, *sum; /* softmax of columns: what each is shifted by, and 1 / its sum; or the sum's logarithm */
     int64_t rows, n, x_stride, y_stride; /* from one row to the next */
     bool logarithm;
 } Lines;

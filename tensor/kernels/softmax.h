@@ -37,13 +37,13 @@ static void S(softmax_rows)(const Lines *l) {
     for (int64_t r = 0; r < l->rows; r++) S(softmax_row)(x + r * l->x_stride, y + r * l->y_stride, l->n, l->logarithm);
 }
 
-/* Rows of n columns, whose largest elements and Σ exp (or log Σ exp) are known. */
+/* Rows of n columns, whose largest elements and 1 / Σ exp (or log Σ exp) are known. */
 static void S(softmax_columns)(const Lines *l) {
     const T *x = (const T *)l->x, *m = (const T *)l->shift, *sum = (const T *)l->sum;
     T *y = (T *)l->y;
     for (int64_t r = 0; r < l->rows; r++, x += l->x_stride, y += l->y_stride)
         if (l->logarithm) _Pragma("omp simd") for (int64_t j = 0; j < l->n; j++) y[j] = x[j] - m[j] - sum[j];
-        else _Pragma("omp simd") for (int64_t j = 0; j < l->n; j++) y[j] = S(exp)(x[j] - m[j]) / sum[j];
+        else _Pragma("omp simd") for (int64_t j = 0; j < l->n; j++) y[j] = S(exp)(x[j] - m[j]) * sum[j];
 }
 
 /* ---- derivatives, from the result x and its gradient g: x (g - Σ g x); of the logarithm, g - exp(x) Σ g ---- */
