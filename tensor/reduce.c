@@ -122,7 +122,8 @@ static int64_t fold_columns(const void *arguments, int64_t begin, int64_t end) {
         n = width - result % width;
         if (n > end - begin) n = end - begin;
         if (n > FOLD_COLUMNS) n = FOLD_COLUMNS;
-        for (int64_t i = 0; i < FOLD_COLUMNS; i++)
+        const int64_t used = r->gone.numel < FOLD_COLUMNS / n ? n : FOLD_COLUMNS; /* all where they may be few */
+        for (int64_t i = 0; i < used; i++)
             if (r->type == COMPUTE_I64) values.i[i] = r->reducer->i;
             else values.f[i] = r->reducer->f;
         for (int64_t i = 0; i < n && r->places; i++) places[i] = -1;
