@@ -13,5 +13,5 @@ echo "building in build-test" >&2
 build "$root/build-test" -Dtests=enabled -Dexamples=enabled -Dwerror=true -Dbuildtype=debugoptimized \
     -Db_ndebug=false
 echo "testing headers, symbols, linking, examples, README" >&2
-quietly meson test -C "$root/build-test" --no-suite unit --no-suite slow --no-rebuild --print-errorlogs
+quietly meson test -C "$root/build-test" --no-suite unit --no-rebuild --print-errorlogs
 exec "$root/build-test/tests/unit-tests"
