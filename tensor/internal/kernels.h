@@ -54,6 +54,12 @@ typedef struct {
     int64_t strip_rows, panel_columns;
 } MatrixKernels;
 
+/* One pass along `lines` ≤ SCAN_LINES lines of n elements, see scan.h. */
+typedef void ScanKernel(char *const *data, const int64_t *along, const int64_t *across, int64_t n, int64_t lines);
+typedef ScanKernel *const ScanKernels[COMPUTE_TYPES]; /* NULL where there is none */
+
+enum { SCAN_LINES = 64 };
+
 typedef struct {
     const char *name; /* "generic", "avx2", "avx512", "neon" */
 #define UNARY(name, ...) Rows name;
@@ -67,6 +73,7 @@ typedef struct {
     RowKernel *convert[8][8]; /* [to][from] */
     Reducer sum, prod, max, min, any, all, norm_p, norm_zero, norm_max, norm_min, sum_squares;
     MatrixKernels matmul[COMPUTE_TYPES];
+    ScanKernels cumsum, cumprod, logcumsumexp, recurrence, cummax;
     Rows sgd, adam, adam_amsgrad;
 } Kernels;
 
