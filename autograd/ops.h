@@ -309,7 +309,7 @@ CT_API ct_tensor *ct_narrow(ct_tensor *x, int dim, int64_t start, int64_t length
 CT_API ct_tensor *ct_as_strided(ct_tensor *x, const int64_t *shape, int ndim, const int64_t *strides, int64_t offset);
 /** Windows of dim: a new last dim of the given size, one window each step. */
 CT_API ct_tensor *ct_unfold(ct_tensor *x, int dim, int64_t size, int64_t step);
-/** NumPy's basic indexing as text: `ct_at(x, "..., 1:-1, ::2, None, 3")`. */
+/** NumPy's basic indexing as text: `ct_at(x, "..., 1:-1, ::2, None, 3")`. An error names the character at fault. */
 CT_API ct_tensor *ct_at(ct_tensor *x, const char *index);
 /** Pieces of dim: of the given size (the last may be smaller), that many pieces, single indices. Returns
  * the count, or -1; more than max_out is an error that writes nothing. */

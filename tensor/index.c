@@ -64,6 +64,7 @@ typedef struct {
     WalkRow *row;                  /* of elements */
     int64_t stride, size;          /* of the indexed dim of the table */
     const int64_t *starts, *order; /* places along dim, grouped by their index: those of slice s from starts[s] on */
+    int64_t element;               /* bytes, where slices of the table begin as 0; else 0 */
 } Indexing;
 
 typedef uint8_t Bits1;
@@ -81,6 +82,14 @@ typedef uint64_t __attribute__((may_alias)) Bits8;
             if (UNLIKELY((uint64_t)*index >= (uint64_t)size)) return 0;                                      \
             table += *index * stride;                                                                        \
             whole_row;                                                                                       \
+            return -1;                                                                                       \
+        }                                                                                                    \
+        if (step[INDEX] == 1 && step[TABLE] == 0 && step[OTHER] == 1) {                                      \
+            for (int64_t i = 0; i < n; i++) {                                                                \
+                if (UNLIKELY((uint64_t)index[i] >= (uint64_t)size)) return i;                                \
+                type *element = &table[index[i] * stride], *beside = &other[i];                              \
+                __VA_ARGS__;                                                                                 \
+            }                                                                                                \
             return -1;                                                                                       \
         }                                                                                                    \
         for (int64_t i = 0; i < n; i++) {                                                                    \
@@ -225,13 +234,26 @@ static int64_t change_lines(const Walk *w, const int64_t *at, const int64_t *ste
     return -1;
 }
 
+static int64_t clear_row(const Walk *w, const int64_t *at, const int64_t *step, int64_t n) {
+    const int64_t element = ((const Indexing *)w)->element;
+    char *table = w->data[TABLE] + at[TABLE] * element;
+    if (step[TABLE] == 1) memset(table, 0, (size_t)(n * element));
+    else for (int64_t i = 0; i < n; i++) memset(table + i * step[TABLE] * element, 0, (size_t)element);
+    return -1;
+}
+
 /* Rows in the order of the slices of the table to which they go. */
 static int64_t change_groups(const void *arguments, int64_t begin, int64_t end) {
     const Indexing *indexing = arguments;
     const Walk *w = &indexing->walk;
-    for (int64_t i = indexing->starts[begin]; i < indexing->starts[end]; i++) {
-        int64_t at = indexing->order[i];
-        tensor_walk(w, 0, w->places, (const int64_t[]){0, at * w->along[INDEX], at * w->along[OTHER]});
+    Indexing clearing = *indexing;
+    clearing.walk.row = clear_row;
+    for (int64_t slice = begin; slice < end; slice++) {
+        if (indexing->element) tensor_walk(&clearing.walk, 0, w->places, (const int64_t[]){slice * indexing->stride, 0, 0});
+        for (int64_t i = indexing->starts[slice]; i < indexing->starts[slice + 1]; i++) {
+            const int64_t at = indexing->order[i];
+            tensor_walk(w, 0, w->places, (const int64_t[]){0, at * w->along[INDEX], at * w->along[OTHER]});
+        }
     }
     return -1;
 }
@@ -252,8 +274,10 @@ static bool group(Indexing *indexing) {
     return true;
 }
 
-/* Changes table at the indices, which are in range: `slices` if index names whole slices of dim. */
-static bool change_at(WalkRow *row, ct_tensor *table, int dim, ct_tensor *index, ct_tensor *other, bool slices) {
+/* Changes table at the indices, which are in range: `slices` if index names whole slices of dim. A `fresh` table, which
+ * is row-major, begins as zeros. */
+static bool change_at(WalkRow *row, ct_tensor *table, int dim, ct_tensor *index, ct_tensor *other, bool slices,
+                      bool fresh) {
     CT_SCOPED;
     table = tensor_with_dims(table);
     other = tensor_with_dims(other);
@@ -262,11 +286,15 @@ static bool change_at(WalkRow *row, ct_tensor *table, int dim, ct_tensor *index,
     Indexing indexing = plan(row, table, dim, index, other, false);
     Walk *w = &indexing.walk;
     const int64_t length = w->length > 0 ? w->length : 1, step = w->step[w->ndim - 1][OTHER];
+    const bool lines = w->places == 1 || llabs(w->along[OTHER]) < llabs(step);
+    const bool grouped = slices && !lines && index->numel > GRAIN;
+    if (fresh && !grouped) memset(table->data, 0, (size_t)(table->numel * tensor_dtype_size((ct_dtype)table->dtype)));
+    if (fresh && grouped) indexing.element = tensor_dtype_size((ct_dtype)table->dtype);
     if (index->numel == 0) return true;
-    if (w->places == 1 || llabs(w->along[OTHER]) < llabs(step)) {
+    if (lines) {
         w->row = change_lines;
         tensor_launch(walk_all, &indexing, sizeof indexing, w->places, GRAIN / length);
-    } else if (slices && index->numel > GRAIN) {
+    } else if (grouped) {
         if (!group(&indexing)) return false;
         tensor_launch(change_groups, &indexing, sizeof indexing, indexing.size,
                       indexing.size / (index->numel / GRAIN) + 1);
@@ -283,10 +311,11 @@ static ct_dtype compute_dtype(ct_dtype dtype) {
 }
 
 /* y, of a type that computes, with src added at the indices, as `dtype`. */
-static ct_tensor *add_at(ct_tensor *y, int dim, ct_tensor *index, ct_tensor *src, bool slices, ct_dtype dtype) {
+static ct_tensor *add_at(ct_tensor *y, int dim, ct_tensor *index, ct_tensor *src, bool slices, bool fresh,
+                         ct_dtype dtype) {
     static WalkRow *const rows[] = {[CT_F32] = add_f32, [CT_F64] = add_f64, [CT_I64] = add_i64};
     ct_tensor *added = y ? tensor_as(src, (ct_dtype)y->dtype) : NULL;
-    if (!added || !change_at(rows[y->dtype], y, dim, index, added, slices)) return NULL;
+    if (!added || !change_at(rows[y->dtype], y, dim, index, added, slices, fresh)) return NULL;
     return tensor_as(y, dtype);
 }
 
@@ -295,8 +324,9 @@ ct_tensor *tensor_index_sum(const int64_t *shape, int ndim, int dim, ct_tensor *
     const bool slices = index->ndim != src->ndim || index->ndim == 1;
     ct_tensor *wide = tensor_as(index, CT_I64),
               *spread_index = wide && slices ? spread(wide, src->shape, src->ndim, dim) : wide;
-    ct_tensor *y = tensor_full(compute_dtype((ct_dtype)src->dtype), shape, ndim, 0);
-    return y && spread_index ? ct_scope_keep(add_at(y, dim, spread_index, src, slices, (ct_dtype)src->dtype)) : NULL;
+    ct_tensor *y = tensor_new(compute_dtype((ct_dtype)src->dtype), shape, ndim);
+    if (!y || !spread_index) return NULL;
+    return ct_scope_keep(add_at(y, dim, spread_index, src, slices, true, (ct_dtype)src->dtype));
 }
 
 static bool check_same_dtype(const ct_tensor *x, const ct_tensor *src) {
@@ -323,7 +353,7 @@ ct_tensor *tensor_index_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *
     }
     const ct_dtype dtype = (ct_dtype)x->dtype;
     ct_tensor *spread_index = spread(wide, shape, x->ndim, dim), *y = tensor_to(x, compute_dtype(dtype));
-    return spread_index && y ? ct_scope_keep(add_at(y, dim, spread_index, src, true, dtype)) : NULL;
+    return spread_index && y ? ct_scope_keep(add_at(y, dim, spread_index, src, true, false, dtype)) : NULL;
 }
 
 /* Checks what is scattered into x; NULL with an error, else the index as I64. */
@@ -340,14 +370,15 @@ ct_tensor *tensor_scatter_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor
     const ct_dtype dtype = (ct_dtype)x->dtype;
     ct_tensor *wide = index_of_elements(x, dim, index, src),
               *y = wide ? tensor_to(x, compute_dtype(dtype)) : NULL;
-    return y ? ct_scope_keep(add_at(y, dim, wide, src, false, dtype)) : NULL;
+    return y ? ct_scope_keep(add_at(y, dim, wide, src, false, false, dtype)) : NULL;
 }
 
 ct_tensor *tensor_scatter(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
     CT_SCOPED;
     ct_tensor *wide = index_of_elements(x, dim, index, src),
               *y = wide ? tensor_to(x, (ct_dtype)x->dtype) : NULL;
-    if (!y || !change_at(write_rows[ct_dtype_size((ct_dtype)x->dtype)], y, dim, wide, src, false)) return NULL;
+    if (!y || !change_at(write_rows[ct_dtype_size((ct_dtype)x->dtype)], y, dim, wide, src, false, false))
+        return NULL;
     return ct_scope_keep(y);
 }
 

@@ -3,7 +3,7 @@
 #include "internal/plain.h"
 #include <string.h>
 
-enum { GRAIN = 1 << 14 };
+enum { GRAIN = 1 << 14, SEARCHES = 16 };
 
 /* ---- true elements: counted in pieces, whose places then follow on each other ---- */
 
@@ -127,21 +127,27 @@ typedef struct {
     bool right;
 } Placement;
 
-/* The number of elements before the value, equal ones among them on the right; NaN comes last. */
+/* The number of elements before the value, equal ones among them on the right; NaN comes last. Several searches go on
+ * at once, each by halves, so that none waits for memory alone. */
 #define PLACE(name, type)                                                                                    \
     static int64_t name(const void *arguments, int64_t begin, int64_t end) {                                 \
         const Placement *p = arguments;                                                                      \
-        for (int64_t i = begin; i < end; i++) {                                                              \
-            const type *row = (const type *)p->sorted + (p->per_row ? i / p->per_row * p->n : 0);            \
-            const type value = ((const type *)p->values)[i];                                                 \
-            int64_t low = 0, high = p->n;                                                                    \
-            while (low < high) {                                                                             \
-                const int64_t middle = low + (high - low) / 2;                                               \
-                const bool before = p->right ? !(row[middle] > value) : !(row[middle] >= value);             \
-                low = before ? middle + 1 : low;                                                             \
-                high = before ? high : middle;                                                               \
+        for (int lanes; begin < end; begin += lanes) {                                                       \
+            const type *row[SEARCHES], *value = (const type *)p->values + begin;                             \
+            int64_t *low = p->result + begin;                                                                \
+            lanes = end - begin < SEARCHES ? (int)(end - begin) : SEARCHES;                                  \
+            for (int l = 0; l < lanes; l++) {                                                                \
+                row[l] = (const type *)p->sorted + (p->per_row ? (begin + l) / p->per_row * p->n : 0);       \
+                low[l] = 0;                                                                                  \
             }                                                                                                \
-            p->result[i] = low;                                                                              \
+            for (int64_t left = p->n, half; left > 0; left -= half) {                                        \
+                half = (left + 1) / 2;                                                                       \
+                for (int l = 0; l < lanes; l++) {                                                            \
+                    const type middle = row[l][low[l] + half - 1];                                           \
+                    const bool before = p->right ? middle <= value[l] : middle < value[l];                   \
+                    low[l] += half & -(int64_t)(before | (value[l] != value[l]));                            \
+                }                                                                                            \
+            }                                                                                                \
         }                                                                                                    \
         return -1;                                                                                           \
     }

@@ -34,21 +34,27 @@ Walk tensor_walk_over(ct_tensor *const *x, const int64_t *shape, int ndim, int d
 
 int64_t tensor_walk(const Walk *w, int64_t begin, int64_t end, const int64_t *start) {
     const int last = w->ndim - 1;
-    const int64_t width = w->shape[last], *step = w->step[last];
-    while (begin < end) {
-        int64_t first = last ? begin % width : begin, at[WALK_OPERANDS];
-        int64_t n = width - first < end - begin ? width - first : end - begin;
-        for (int i = 0; i < WALK_OPERANDS; i++) at[i] = start[i] + first * step[i];
-        for (int64_t d = last - 1, rest = last ? begin / width : 0; d >= 0; d--) {
-            int64_t index = d ? rest % w->shape[d] : rest;
-            rest = d ? rest / w->shape[d] : 0;
-            for (int i = 0; i < WALK_OPERANDS; i++) at[i] += index * w->step[d][i];
-        }
-        int64_t bad = w->row(w, at, step, n);
-        if (UNLIKELY(bad >= 0)) return begin + bad;
-        begin += n;
+    int64_t index[CT_MAX_DIMS], at[WALK_OPERANDS];
+    memcpy(at, start, sizeof at);
+    for (int64_t d = last, rest = begin; d >= 0; d--) {
+        index[d] = rest ? rest % w->shape[d] : 0;
+        rest = rest ? rest / w->shape[d] : 0;
+        for (int i = 0; i < WALK_OPERANDS; i++) at[i] += index[d] * w->step[d][i];
     }
-    return -1;
+    for (;;) {
+        const int64_t row = w->shape[last] - index[last], n = row < end - begin ? row : end - begin;
+        const int64_t bad = w->row(w, at, w->step[last], n);
+        if (UNLIKELY(bad >= 0)) return begin + bad;
+        if ((begin += n) == end) return -1;
+        for (int i = 0; i < WALK_OPERANDS; i++) at[i] -= index[last] * w->step[last][i];
+        index[last] = 0;
+        for (int d = last - 1; d >= 0; d--) {
+            const int64_t back = ++index[d] < w->shape[d] ? 0 : w->shape[d];
+            for (int i = 0; i < WALK_OPERANDS; i++) at[i] += (1 - back) * w->step[d][i];
+            if (!back) break;
+            index[d] = 0;
+        }
+    }
 }
 
 ct_tensor *tensor_with_dims(ct_tensor *x) {

@@ -15,6 +15,7 @@ static Suite *(*const suites[])(void) = {
     autograd_suite,
     losses_suite,
     views_suite,
+    index_suite,
     nn_suite,
     optim_suite,
     badinput_suite,

@@ -6,7 +6,7 @@
 enum { END_OF_TEXT, INTEGER, SLICE, NEW_DIM, ELLIPSIS, MAX_ITEMS = 64 };
 
 typedef struct {
-    int kind;
+    int kind, at;                     /* `at`: where it begins in the text */
     int64_t index, start, stop, step; /* an INTEGER's, a SLICE's */
 } Item;
 
@@ -48,13 +48,19 @@ static bool read_integer(Reader *r, int64_t *value, bool *found) {
     return true;
 }
 
+/* A bound of a slice, if one stands here; None is none. */
+static bool read_bound(Reader *r, int64_t *value, bool *found) {
+    *found = false;
+    return accept(r, "None") || read_integer(r, value, found);
+}
+
 /* The rest of a slice, from its first colon on. */
 static bool read_slice(Reader *r, Item *item, bool has_start) {
     bool has_stop, has_step = false;
     item->kind = SLICE;
     item->start = item->index;
-    if (!read_integer(r, &item->stop, &has_stop)) return false;
-    if (accept(r, ":") && !read_integer(r, &item->step, &has_step)) return false;
+    if (!read_bound(r, &item->stop, &has_stop)) return false;
+    if (accept(r, ":") && !read_bound(r, &item->step, &has_step)) return false;
     if (!has_step) item->step = 1;
     if (item->step == 0) return complain(r, "the step is 0");
     if (!has_start) item->start = item->step > 0 ? 0 : CT_END;
@@ -64,17 +70,17 @@ static bool read_slice(Reader *r, Item *item, bool has_start) {
 
 static bool read_item(Reader *r, Item *item) {
     bool found;
-    *item = (Item){0};
-    if (accept(r, "..."))
+    *item = (Item){.at = (int)(r->at - r->text)};
+    if (accept(r, "...")) {
         item->kind = ELLIPSIS;
-    else if (accept(r, "None"))
-        item->kind = NEW_DIM;
-    else {
-        if (!read_integer(r, &item->index, &found)) return false;
-        item->kind = INTEGER;
+    } else {
+        const bool none = accept(r, "None");
+        found = false;
+        if (!none && !read_integer(r, &item->index, &found)) return false;
+        item->kind = none ? NEW_DIM : INTEGER;
         if (accept(r, ":")) {
             if (!read_slice(r, item, found)) return false;
-        } else if (!found) {
+        } else if (!none && !found) {
             return complain(r, "expected an integer, a slice, None or ...");
         }
     }
@@ -94,7 +100,10 @@ static bool read_items(const ct_tensor *x, const char *text, Item *items, int *d
         if (!read_item(&r, &items[n])) return false;
         used += items[n].kind == INTEGER || items[n].kind == SLICE;
         ellipses += items[n].kind == ELLIPSIS;
-        if (ellipses > 1) return complain(&r, "a second ...");
+        if (ellipses > 1) {
+            r.at = text + items[n].at;
+            return complain(&r, "a second ...");
+        }
     }
     if (!ellipses) items[n++] = (Item){.kind = ELLIPSIS};
     items[n] = (Item){.kind = END_OF_TEXT};
@@ -102,6 +111,14 @@ static bool read_items(const ct_tensor *x, const char *text, Item *items, int *d
     if (*dims >= 0) return true;
     tensor_error(CT_ERR_INDEX, "\"%s\" takes indices of %d dims; x has shape %s", text, used,
                  tensor_shape_of(x));
+    return false;
+}
+
+static bool in_range(const ct_tensor *x, int dim, const Item *item, const char *text) {
+    const int64_t size = x->shape[dim];
+    if (item->index >= -size && item->index < size) return true;
+    tensor_error(CT_ERR_INDEX, "\"%s\", at character %d: index %lld is out of range for dim %d of size %lld; x has shape %s",
+                 text, item->at + 1, (long long)item->index, dim, (long long)size, tensor_shape_of(x));
     return false;
 }
 
@@ -119,7 +136,7 @@ ct_tensor *ct_at(ct_tensor *x, const char *index) {
         if (items[i].kind == ELLIPSIS)
             dim -= rest;
         else if (items[i].kind == INTEGER)
-            y = ct_select(y, --dim, items[i].index);
+            y = in_range(x, --dim, &items[i], index) ? ct_select(y, dim, items[i].index) : NULL;
         else if (items[i].kind == SLICE)
             y = ct_slice(y, --dim, items[i].start, items[i].stop, items[i].step);
     }

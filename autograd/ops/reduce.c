@@ -103,8 +103,20 @@ static ct_tensor *among_ties(const Call *c, ct_tensor *g) {
 
 REDUCE_OP(amax, "dy/dx = 1/ties where x is the maximum, else 0", INPUT(0) | OUTPUT, among_ties(c, g))
 REDUCE_OP(amin, "dy/dx = 1/ties where x is the minimum, else 0", INPUT(0) | OUTPUT, among_ties(c, g))
-REDUCE_OP(median, "dy/dx = 1/ties where x is the median, else 0", INPUT(0) | OUTPUT, among_ties(c, g))
+
+static ct_tensor *median_forward(Call *c) {
+    return tensor_median(X);
+}
+
+static ct_tensor *median_vjp(const Call *c, ct_tensor *g, int i) {
+    (void)i;
+    return among_ties(c, g);
+}
+
+static const Op median_op = {.name = "median", .formula = "dy/dx = 1/ties where x is the median, else 0",
+                             .forward = median_forward, .vjp = median_vjp, .reads = {INPUT(0) | OUTPUT}};
 OVER_ALL(median)
+
 OVER_DIMS(amax, ct_amax)
 OVER_DIMS(amin, ct_amin)
 

@@ -39,8 +39,9 @@ ct_tensor *ct_cumsum(ct_tensor *x, int dim) {
 
 /* x moved on by one along dim, in the direction of the attr or against it; `value` moves in. */
 static ct_tensor *moved(ct_tensor *x, int dim, bool backwards, double value) {
-    int64_t pads[2 * CT_MAX_DIMS] = {0}, *pair = pads + 2 * (x->ndim - 1 - dim);
-    if (x->ndim == 0) return ct_full_like(x, value);
+    int64_t pads[2 * CT_MAX_DIMS] = {0};
+    if (!x || x->ndim == 0) return x ? ct_full_like(x, value) : NULL;
+    int64_t *pair = pads + 2 * (x->ndim - 1 - dim);
     pair[backwards] = 1;
     pair[!backwards] = -1;
     return x->shape[dim] ? ct_pad(x, pads, 2 * (x->ndim - dim), "constant", value) : x;

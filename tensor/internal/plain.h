@@ -148,7 +148,7 @@ bool tensor_check_indices(ct_tensor *index, int64_t size, int64_t except, const 
 /* The k smallest (largest) along dim in their order, NaN the largest, equal ones by place; *places: theirs, I64. */
 ct_tensor *tensor_topk(ct_tensor *x, int64_t k, int dim, bool largest, ct_tensor **places);
 /* Of everything: of an even number the lower one; NaN where there is one. */
-ct_tensor *tensor_median(ct_tensor *x, unsigned set, bool keepdim);
+ct_tensor *tensor_median(ct_tensor *x);
 /* The row-major places of the first of each distinct element, by size. Where not NULL: *inverse says which each element
  * of x is, *counts how many there are of each. */
 ct_tensor *tensor_unique_places(ct_tensor *x, ct_tensor **inverse, ct_tensor **counts);
