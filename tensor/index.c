@@ -9,10 +9,6 @@ enum { GRAIN = 1 << 15, LINE = 16 };
 
 /* ---- checks ---- */
 
-static int64_t size_along(const ct_tensor *x, int dim) {
-    return x->ndim ? x->shape[dim] : 1;
-}
-
 typedef struct {
     const int64_t *index;
     int64_t size, except;
@@ -21,9 +17,9 @@ typedef struct {
 static int64_t check_range(const void *arguments, int64_t begin, int64_t end) {
     const Range *range = arguments;
     for (int64_t i = begin; i < end; i++) {
-        int64_t index = range->index[i];
-        bool inside = index >= 0 && index < range->size;
-        if (!inside && (index != range->except || index == INT64_MIN)) return i;
+        const int64_t index = range->index[i];
+        if (LIKELY((uint64_t)index < (uint64_t)range->size)) continue;
+        if (index != range->except || index == INT64_MIN) return i;
     }
     return -1;
 }
@@ -137,15 +133,16 @@ static int64_t walk_all(const void *arguments, int64_t begin, int64_t end) {
     return tensor_walk(arguments, begin, end, (const int64_t[WALK_OPERANDS]){0});
 }
 
-/* y[..i..] = x[..index[..i..]..]; -1, or the first place of a bad index in row-major order. */
-static bool read_at(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *y, int64_t *bad) {
+/* y[..i..] = x[..index[..i..]..]. A bad index is looked for in `given`, from which index was made; so too where there is
+ * nothing to read. */
+static bool read_at(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *y, ct_tensor *given) {
     CT_SCOPED;
     ct_tensor *table = tensor_with_dims(x), *other = tensor_with_dims(y);
     index = tensor_with_dims(index);
     if (!table || !other || !index) return false;
     Indexing indexing = plan(read_rows[ct_dtype_size((ct_dtype)x->dtype)], table, dim, index, other, true);
-    *bad = tensor_launch(walk_all, &indexing, sizeof indexing, y->numel, GRAIN);
-    return true;
+    bool good = y->numel > 0 && tensor_launch(walk_all, &indexing, sizeof indexing, y->numel, GRAIN) < 0;
+    return good || tensor_check_indices(given, indexing.size, INT64_MIN, "index");
 }
 
 /* The 1-dim index as it applies along dim of that shape. */
@@ -156,20 +153,19 @@ static ct_tensor *spread(ct_tensor *index, const int64_t *shape, int ndim, int d
                 : tensor_new_view(index, &one, strides, 1, index->data);
 }
 
-/* Checks a 1-dim index into dim of x; NULL with an error, else it as I64. */
-static ct_tensor *index_of_dim(const ct_tensor *x, int dim, ct_tensor *index) {
+/* A 1-dim index as I64; NULL with an error if it is none. */
+static ct_tensor *index_of_slices(ct_tensor *index) {
     if (index->ndim > 1) {
         tensor_error(CT_ERR_SHAPE, "the index has shape %s; expected 1 dim", tensor_shape_of(index));
         return NULL;
     }
-    if (!tensor_check_indices(index, size_along(x, dim), INT64_MIN, "index")) return NULL;
-    return tensor_as(index, CT_I64);
+    return check_index_dtype(index, "index") ? tensor_as(index, CT_I64) : NULL;
 }
 
 ct_tensor *tensor_index_select(ct_tensor *x, int dim, ct_tensor *index) {
     CT_SCOPED;
-    int64_t shape[CT_MAX_DIMS], bad;
-    ct_tensor *wide = index_of_dim(x, dim, index);
+    int64_t shape[CT_MAX_DIMS];
+    ct_tensor *wide = index_of_slices(index);
     if (!wide) return NULL;
     if (x->ndim == 0 && wide->numel != 1) {
         tensor_error(CT_ERR_SHAPE, "%lld indices for a 0-dim tensor; expected 1", (long long)wide->numel);
@@ -180,7 +176,7 @@ ct_tensor *tensor_index_select(ct_tensor *x, int dim, ct_tensor *index) {
     if (!tensor_check_shape((ct_dtype)x->dtype, shape, x->ndim)) return NULL;
     ct_tensor *y = tensor_new((ct_dtype)x->dtype, shape, x->ndim),
               *spread_index = spread(wide, shape, x->ndim, dim);
-    if (!y || !spread_index || !read_at(x, dim, spread_index, y, &bad)) return NULL;
+    if (!y || !spread_index || !read_at(x, dim, spread_index, y, wide)) return NULL;
     return ct_scope_keep(y);
 }
 
@@ -204,13 +200,10 @@ static bool check_fits(const ct_tensor *index, const ct_tensor *other, const cha
 
 ct_tensor *tensor_gather(ct_tensor *x, int dim, ct_tensor *index) {
     CT_SCOPED;
-    int64_t bad;
     if (!check_index_dtype(index, "index") || !check_fits(index, x, "x", dim)) return NULL;
     ct_tensor *wide = tensor_as(index, CT_I64),
               *y = tensor_new((ct_dtype)x->dtype, index->shape, index->ndim);
-    if (!wide || !y || !read_at(x, dim, wide, y, &bad)) return NULL;
-    if (bad >= 0) tensor_check_indices(wide, size_along(x, dim), INT64_MIN, "index");
-    return bad < 0 ? ct_scope_keep(y) : NULL;
+    return wide && y && read_at(x, dim, wide, y, wide) ? ct_scope_keep(y) : NULL;
 }
 
 /* ---- adding and writing: what lands on one place does so in the order of dim, however the work is cut ---- */
@@ -218,20 +211,24 @@ ct_tensor *tensor_gather(ct_tensor *x, int dim, ct_tensor *index) {
 /* Rows of the other dims, for each index in turn. */
 static int64_t change_rows(const void *arguments, int64_t begin, int64_t end) {
     const Walk *w = arguments;
-    for (int64_t i = 0; i < w->length; i++)
-        tensor_walk(w, begin, end, (const int64_t[]){0, i * w->along[INDEX], i * w->along[OTHER]});
-    return -1;
+    int64_t bad = -1;
+    for (int64_t i = 0; i < w->length && bad < 0; i++)
+        bad = tensor_walk(w, begin, end, (const int64_t[]){0, i * w->along[INDEX], i * w->along[OTHER]});
+    return bad;
 }
 
 /* Lines along dim, one for each place of the other dims. */
 static int64_t change_lines(const Walk *w, const int64_t *at, const int64_t *step, int64_t n) {
     const Indexing *indexing = (const Indexing *)w;
-    for (int64_t i = 0; i < n; i++) {
+    const int64_t element = indexing->element;
+    int64_t bad = -1;
+    for (int64_t i = 0; i < n && bad < 0; i++) {
         int64_t line[WALK_OPERANDS];
         for (int k = 0; k < WALK_OPERANDS; k++) line[k] = at[k] + i * step[k];
-        indexing->row(w, line, w->along, w->length);
+        if (element) memset(w->data[TABLE] + line[TABLE] * element, 0, (size_t)(indexing->size * element));
+        bad = indexing->row(w, line, w->along, w->length);
     }
-    return -1;
+    return bad;
 }
 
 static int64_t clear_row(const Walk *w, const int64_t *at, const int64_t *step, int64_t n) {
@@ -274,10 +271,10 @@ static bool group(Indexing *indexing) {
     return true;
 }
 
-/* Changes table at the indices, which are in range: `slices` if index names whole slices of dim. A `fresh` table, which
- * is row-major, begins as zeros. */
-static bool change_at(WalkRow *row, ct_tensor *table, int dim, ct_tensor *index, ct_tensor *other, bool slices,
-                      bool fresh) {
+/* Changes table at the indices: `slices` if index, made from `given`, names whole slices of dim. A `fresh` table, which
+ * is row-major, begins as zeros: what is reached piece by piece is cleared just before. */
+static bool change_at(WalkRow *row, ct_tensor *table, int dim, ct_tensor *index, ct_tensor *other, ct_tensor *given,
+                      bool slices, bool fresh) {
     CT_SCOPED;
     table = tensor_with_dims(table);
     other = tensor_with_dims(other);
@@ -286,23 +283,25 @@ static bool change_at(WalkRow *row, ct_tensor *table, int dim, ct_tensor *index,
     Indexing indexing = plan(row, table, dim, index, other, false);
     Walk *w = &indexing.walk;
     const int64_t length = w->length > 0 ? w->length : 1, step = w->step[w->ndim - 1][OTHER];
+    const int64_t element = tensor_dtype_size((ct_dtype)table->dtype);
     const bool lines = w->places == 1 || llabs(w->along[OTHER]) < llabs(step);
     const bool grouped = slices && !lines && index->numel > GRAIN;
-    if (fresh && !grouped) memset(table->data, 0, (size_t)(table->numel * tensor_dtype_size((ct_dtype)table->dtype)));
-    if (fresh && grouped) indexing.element = tensor_dtype_size((ct_dtype)table->dtype);
-    if (index->numel == 0) return true;
-    if (lines) {
+    const bool by_pieces = grouped || (lines && indexing.stride == 1 && w->places * indexing.size == table->numel);
+    if (fresh && by_pieces && index->numel > 0) indexing.element = element;
+    else if (fresh) memset(table->data, 0, (size_t)(table->numel * element));
+    bool good = false;
+    if (grouped) {
+        if (!tensor_check_indices(given, indexing.size, INT64_MIN, "index") || !group(&indexing)) return false;
+        good = tensor_launch(change_groups, &indexing, sizeof indexing, indexing.size,
+                             indexing.size / (index->numel / GRAIN) + 1) < 0;
+    } else if (lines && index->numel > 0) {
         w->row = change_lines;
-        tensor_launch(walk_all, &indexing, sizeof indexing, w->places, GRAIN / length);
-    } else if (grouped) {
-        if (!group(&indexing)) return false;
-        tensor_launch(change_groups, &indexing, sizeof indexing, indexing.size,
-                      indexing.size / (index->numel / GRAIN) + 1);
-    } else {
-        tensor_launch(change_rows, &indexing, sizeof indexing, w->places,
-                      GRAIN / length > LINE ? GRAIN / length : LINE);
+        good = tensor_launch(walk_all, &indexing, sizeof indexing, w->places, GRAIN / length) < 0;
+    } else if (index->numel > 0) {
+        const int64_t grain = GRAIN / length;
+        good = tensor_launch(change_rows, &indexing, sizeof indexing, w->places, grain > LINE ? grain : LINE) < 0;
     }
-    return true;
+    return good || tensor_check_indices(given, indexing.size, INT64_MIN, "index");
 }
 
 /* The type that adds up numbers of that dtype. */
@@ -311,11 +310,11 @@ static ct_dtype compute_dtype(ct_dtype dtype) {
 }
 
 /* y, of a type that computes, with src added at the indices, as `dtype`. */
-static ct_tensor *add_at(ct_tensor *y, int dim, ct_tensor *index, ct_tensor *src, bool slices, bool fresh,
-                         ct_dtype dtype) {
+static ct_tensor *add_at(ct_tensor *y, int dim, ct_tensor *index, ct_tensor *src, ct_tensor *given, bool slices,
+                         bool fresh, ct_dtype dtype) {
     static WalkRow *const rows[] = {[CT_F32] = add_f32, [CT_F64] = add_f64, [CT_I64] = add_i64};
     ct_tensor *added = y ? tensor_as(src, (ct_dtype)y->dtype) : NULL;
-    if (!added || !change_at(rows[y->dtype], y, dim, index, added, slices, fresh)) return NULL;
+    if (!added || !change_at(rows[y->dtype], y, dim, index, added, given, slices, fresh)) return NULL;
     return tensor_as(y, dtype);
 }
 
@@ -326,7 +325,7 @@ ct_tensor *tensor_index_sum(const int64_t *shape, int ndim, int dim, ct_tensor *
               *spread_index = wide && slices ? spread(wide, src->shape, src->ndim, dim) : wide;
     ct_tensor *y = tensor_new(compute_dtype((ct_dtype)src->dtype), shape, ndim);
     if (!y || !spread_index) return NULL;
-    return ct_scope_keep(add_at(y, dim, spread_index, src, slices, true, (ct_dtype)src->dtype));
+    return ct_scope_keep(add_at(y, dim, spread_index, src, wide, slices, true, (ct_dtype)src->dtype));
 }
 
 static bool check_same_dtype(const ct_tensor *x, const ct_tensor *src) {
@@ -339,7 +338,7 @@ static bool check_same_dtype(const ct_tensor *x, const ct_tensor *src) {
 ct_tensor *tensor_index_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
     CT_SCOPED;
     int64_t shape[CT_MAX_DIMS];
-    ct_tensor *wide = index_of_dim(x, dim, index);
+    ct_tensor *wide = index_of_slices(index);
     if (!wide || !check_same_dtype(x, src)) return NULL;
     memcpy(shape, x->shape, sizeof shape);
     shape[dim] = wide->numel;
@@ -353,14 +352,13 @@ ct_tensor *tensor_index_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *
     }
     const ct_dtype dtype = (ct_dtype)x->dtype;
     ct_tensor *spread_index = spread(wide, shape, x->ndim, dim), *y = tensor_to(x, compute_dtype(dtype));
-    return spread_index && y ? ct_scope_keep(add_at(y, dim, spread_index, src, true, false, dtype)) : NULL;
+    return spread_index && y ? ct_scope_keep(add_at(y, dim, spread_index, src, wide, true, false, dtype)) : NULL;
 }
 
 /* Checks what is scattered into x; NULL with an error, else the index as I64. */
 static ct_tensor *index_of_elements(const ct_tensor *x, int dim, ct_tensor *index, const ct_tensor *src) {
     if (!check_index_dtype(index, "index") || !check_fits(index, x, "x", dim) ||
-        !check_fits(index, src, "src", -1) || !check_same_dtype(x, src) ||
-        !tensor_check_indices(index, size_along(x, dim), INT64_MIN, "index"))
+        !check_fits(index, src, "src", -1) || !check_same_dtype(x, src))
         return NULL;
     return tensor_as(index, CT_I64);
 }
@@ -370,56 +368,14 @@ ct_tensor *tensor_scatter_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor
     const ct_dtype dtype = (ct_dtype)x->dtype;
     ct_tensor *wide = index_of_elements(x, dim, index, src),
               *y = wide ? tensor_to(x, compute_dtype(dtype)) : NULL;
-    return y ? ct_scope_keep(add_at(y, dim, wide, src, false, false, dtype)) : NULL;
+    return y ? ct_scope_keep(add_at(y, dim, wide, src, wide, false, false, dtype)) : NULL;
 }
 
 ct_tensor *tensor_scatter(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
     CT_SCOPED;
     ct_tensor *wide = index_of_elements(x, dim, index, src),
               *y = wide ? tensor_to(x, (ct_dtype)x->dtype) : NULL;
-    if (!y || !change_at(write_rows[ct_dtype_size((ct_dtype)x->dtype)], y, dim, wide, src, false, false))
+    if (!y || !change_at(write_rows[ct_dtype_size((ct_dtype)x->dtype)], y, dim, wide, src, wide, false, false))
         return NULL;
     return ct_scope_keep(y);
-}
-
-/* ---- classes ---- */
-
-/* The largest index + 1. */
-static bool count_classes(ct_tensor *index, int64_t *classes) {
-    CT_SCOPED;
-    if (index->numel == 0) {
-        tensor_error(CT_ERR_VALUE, "an index of shape %s has no largest class: give the number of classes",
-                     tensor_shape_of(index));
-        return false;
-    }
-    ct_tensor *largest = tensor_amax(index, (1u << index->ndim) - 1, false);
-    largest = largest ? tensor_as(largest, CT_I64) : NULL;
-    if (!largest) return false;
-    int64_t value = *(const int64_t *)largest->data;
-    *classes = value < 0 ? 0 : value == INT64_MAX ? value : value + 1;
-    return true;
-}
-
-ct_tensor *tensor_one_hot(ct_tensor *index, int64_t classes) {
-    CT_SCOPED;
-    if (!check_index_dtype(index, "index")) return NULL;
-    if (classes < -1 || index->ndim == CT_MAX_DIMS) {
-        tensor_error(classes < -1 ? CT_ERR_VALUE : CT_ERR_SHAPE,
-                     "%lld classes, index of shape %s; expected -1 or more, and at most %d dims",
-                     (long long)classes, tensor_shape_of(index), CT_MAX_DIMS - 1);
-        return NULL;
-    }
-    if (classes == -1 && !count_classes(index, &classes)) return NULL;
-    if (!tensor_check_indices(index, classes, INT64_MIN, "class")) return NULL;
-    int64_t shape[CT_MAX_DIMS], one[CT_MAX_DIMS];
-    memcpy(shape, index->shape, sizeof shape);
-    memcpy(one, index->shape, sizeof one);
-    shape[index->ndim] = classes;
-    one[index->ndim] = 1;
-    if (!tensor_check_shape(CT_I64, shape, index->ndim + 1)) return NULL;
-    ct_tensor *zeros = tensor_full(CT_I64, shape, index->ndim + 1, 0);
-    ct_tensor *ones = tensor_full(CT_I64, one, index->ndim + 1, 1),
-              *last = tensor_unsqueeze(index, index->ndim);
-    if (!zeros || !ones || !last) return NULL;
-    return ct_scope_keep(index->numel ? tensor_scatter_add(zeros, index->ndim, last, ones) : zeros);
 }

@@ -4,7 +4,7 @@
 #include "internal/walk.h"
 #include <stdlib.h>
 
-enum { GRAIN = 1 << 14, RESULT = 0, STRIDED_LINES = 4 };
+enum { GRAIN = 1 << 14, RESULT = 0 };
 
 typedef struct {
     Walk walk; /* over the result and the operands */
@@ -15,7 +15,7 @@ typedef struct {
 /* n lines: as many at once as the kernel takes where they are neighbours, else few, which share fewer cache sets. */
 static int64_t scan_row(const Walk *w, const int64_t *at, const int64_t *step, int64_t n) {
     const Scan *scan = (const Scan *)w;
-    const int64_t most = step[RESULT] == 1 ? SCAN_LINES : STRIDED_LINES;
+    const int64_t most = step[RESULT] == 1 ? SCAN_LINES : SCAN_APART;
     for (int64_t first = 0; first < n; first += most) {
         char *data[WALK_OPERANDS];
         for (int k = 0; k < WALK_OPERANDS; k++) data[k] = w->data[k] + (at[k] + first * step[k]) * scan->size[k];

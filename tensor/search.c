@@ -1,4 +1,4 @@
-/* Finding: true elements, distinct ones, where values belong in a sorted row. */
+/* Finding: true elements, distinct ones, where values belong in a sorted row, classes. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
 #include <string.h>
@@ -183,4 +183,45 @@ ct_tensor *tensor_searchsorted(ct_tensor *sorted, ct_tensor *values, bool right)
     Kernel *kernel = compute == CT_F32 ? place_f32 : compute == CT_F64 ? place_f64 : place_i64;
     tensor_launch(kernel, &p, sizeof p, y->numel, GRAIN / 16);
     return ct_scope_keep(y);
+}
+
+/* ---- classes ---- */
+
+/* The largest index + 1. */
+static bool count_classes(ct_tensor *index, int64_t *classes) {
+    CT_SCOPED;
+    if (index->numel == 0) {
+        tensor_error(CT_ERR_VALUE, "an index of shape %s has no largest class: give the number of classes",
+                     tensor_shape_of(index));
+        return false;
+    }
+    ct_tensor *largest = tensor_amax(index, (1u << index->ndim) - 1, false);
+    largest = largest ? tensor_as(largest, CT_I64) : NULL;
+    if (!largest) return false;
+    int64_t value = *(const int64_t *)largest->data;
+    *classes = value < 0 ? 0 : value == INT64_MAX ? value : value + 1;
+    return true;
+}
+
+ct_tensor *tensor_one_hot(ct_tensor *index, int64_t classes) {
+    CT_SCOPED;
+    if (classes < -1 || index->ndim == CT_MAX_DIMS) {
+        tensor_error(classes < -1 ? CT_ERR_VALUE : CT_ERR_SHAPE,
+                     "%lld classes, index of shape %s; expected -1 or more, and at most %d dims",
+                     (long long)classes, tensor_shape_of(index), CT_MAX_DIMS - 1);
+        return NULL;
+    }
+    if (classes == -1 && !count_classes(index, &classes)) return NULL;
+    if (!tensor_check_indices(index, classes, INT64_MIN, "class")) return NULL;
+    int64_t shape[CT_MAX_DIMS], one[CT_MAX_DIMS];
+    memcpy(shape, index->shape, sizeof shape);
+    memcpy(one, index->shape, sizeof one);
+    shape[index->ndim] = classes;
+    one[index->ndim] = 1;
+    if (!tensor_check_shape(CT_I64, shape, index->ndim + 1)) return NULL;
+    ct_tensor *zeros = tensor_full(CT_I64, shape, index->ndim + 1, 0);
+    ct_tensor *ones = tensor_full(CT_I64, one, index->ndim + 1, 1),
+              *last = tensor_unsqueeze(index, index->ndim);
+    if (!zeros || !ones || !last) return NULL;
+    return ct_scope_keep(index->numel ? tensor_scatter_add(zeros, index->ndim, last, ones) : zeros);
 }

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { GRAIN = 1 << 13, INSERTION = 32, SMALL = 1 << 12, SMALL_DIGIT = 8, DIGIT = 11, BLOCK = 64 };
+enum { GRAIN = 1 << 13, INSERTION = 48, SMALL = 1 << 12, SMALL_DIGIT = 8, DIGIT = 11, BLOCK = 32 };
 
 typedef struct Sort Sort;
 struct Sort {
@@ -47,9 +47,9 @@ struct Sort {
             uint##bits_of_key##_t bits;                                                                      \
             memcpy(&bits, &x[i], sizeof bits);                                                               \
             const uint##bits_of_key##_t key = (__VA_ARGS__) ^ flip;                                          \
+            if (LIKELY(!all && key >= limit)) continue;                                                      \
             entry[kept].key = key;                                                                           \
-            entry[kept].place = (uint##bits_of_key##_t)(first + i);                                          \
-            kept += all | (key < limit);                                                                     \
+            entry[kept++].place = (uint##bits_of_key##_t)(first + i);                                        \
         }                                                                                                    \
         return kept;                                                                                         \
     }                                                                                                        \

@@ -35,6 +35,11 @@ Walk tensor_walk_over(ct_tensor *const *x, const int64_t *shape, int ndim, int d
 int64_t tensor_walk(const Walk *w, int64_t begin, int64_t end, const int64_t *start) {
     const int last = w->ndim - 1;
     int64_t index[CT_MAX_DIMS], at[WALK_OPERANDS];
+    if (last == 0) {
+        for (int i = 0; i < WALK_OPERANDS; i++) at[i] = start[i] + begin * w->step[0][i];
+        const int64_t bad = w->row(w, at, w->step[0], end - begin);
+        return bad < 0 ? -1 : begin + bad;
+    }
     memcpy(at, start, sizeof at);
     for (int64_t d = last, rest = begin; d >= 0; d--) {
         index[d] = rest ? rest % w->shape[d] : 0;

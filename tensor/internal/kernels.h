@@ -58,7 +58,7 @@ typedef struct {
 typedef void ScanKernel(char *const *data, const int64_t *along, const int64_t *across, int64_t n, int64_t lines);
 typedef ScanKernel *const ScanKernels[COMPUTE_TYPES]; /* NULL where there is none */
 
-enum { SCAN_LINES = 64 };
+enum { SCAN_LINES = 64, SCAN_APART = 4 };
 
 typedef struct {
     const char *name; /* "generic", "avx2", "avx512", "neon" */
