@@ -7,6 +7,7 @@
 #define COTANGENT_AUTOGRAD_OPS_H
 
 #include "../tensor/api.h"
+#include "../tensor/error.h"
 
 CT_BEGIN_DECLS
 
