@@ -1,7 +1,7 @@
 /* Reading and adding at places that an index tensor names. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
-#include "internal/walk.h"
+#include "internal/dim_walk.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,8 +56,8 @@ bool tensor_check_indices(ct_tensor *index, int64_t size, int64_t except, const 
 enum { TABLE, INDEX, OTHER };
 
 typedef struct {
-    Walk walk;
-    WalkRow *row;                  /* of elements */
+    DimWalk walk;
+    DimRow *row;                  /* of elements */
     int64_t stride, size;          /* of the indexed dim of the table */
     const int64_t *starts, *order; /* places along dim, grouped by their index: those of slice s from starts[s] on */
     int64_t element;               /* bytes, where slices of the table begin as 0; else 0 */
@@ -69,7 +69,7 @@ typedef uint32_t __attribute__((may_alias)) Bits4;
 typedef uint64_t __attribute__((may_alias)) Bits8;
 
 #define INDEXED_ROW(name, type, whole_row, ...)                                                              \
-    static int64_t name(const Walk *w, const int64_t *at, const int64_t *step, int64_t n) {                  \
+    static int64_t name(const DimWalk *w, const int64_t *at, const int64_t *step, int64_t n) {                  \
         const Indexing *indexing = (const Indexing *)w;                                                      \
         const int64_t *index = (const int64_t *)w->data[INDEX] + at[INDEX];                                  \
         type *table = (type *)w->data[TABLE] + at[TABLE], *other = (type *)w->data[OTHER] + at[OTHER];       \
@@ -104,8 +104,8 @@ COPY_ROWS(1)
 COPY_ROWS(2)
 COPY_ROWS(4)
 COPY_ROWS(8)
-static WalkRow *const read_rows[] = {[1] = read_1, [2] = read_2, [4] = read_4, [8] = read_8};
-static WalkRow *const write_rows[] = {[1] = write_1, [2] = write_2, [4] = write_4, [8] = write_8};
+static DimRow *const read_rows[] = {[1] = read_1, [2] = read_2, [4] = read_4, [8] = read_8};
+static DimRow *const write_rows[] = {[1] = write_1, [2] = write_2, [4] = write_4, [8] = write_8};
 
 #define ADD_ROWS(name, type, compute)                                                                          \
     INDEXED_ROW(name, type,                                                                                  \
@@ -117,9 +117,9 @@ ADD_ROWS(add_f64, double, COMPUTE_F64)
 ADD_ROWS(add_i64, Bits8, COMPUTE_I64)
 
 /* index and other have one shape, and all have dims. The indexed dim is walked too (whole), or left to the kernel. */
-static Indexing plan(WalkRow *row, ct_tensor *table, int dim, ct_tensor *index, ct_tensor *other, bool whole) {
+static Indexing plan(DimRow *row, ct_tensor *table, int dim, ct_tensor *index, ct_tensor *other, bool whole) {
     Indexing indexing = {
-        .walk = tensor_walk_over((ct_tensor *[]){table, index, other}, index->shape, index->ndim, dim, whole),
+        .walk = tensor_dim_walk_over((ct_tensor *[]){table, index, other}, index->shape, index->ndim, dim, whole),
         .stride = table->strides[dim],
         .size = table->shape[dim]};
     indexing.walk.row = indexing.row = row;
@@ -130,7 +130,7 @@ static Indexing plan(WalkRow *row, ct_tensor *table, int dim, ct_tensor *index, 
 /* ---- reading ---- */
 
 static int64_t walk_all(const void *arguments, int64_t begin, int64_t end) {
-    return tensor_walk(arguments, begin, end, (const int64_t[WALK_OPERANDS]){0});
+    return tensor_dim_walk(arguments, begin, end, (const int64_t[DIM_OPERANDS]){0});
 }
 
 /* y[..i..] = x[..index[..i..]..]. A bad index is looked for in `given`, from which index was made; so too where there is
@@ -210,46 +210,49 @@ ct_tensor *tensor_gather(ct_tensor *x, int dim, ct_tensor *index) {
 
 /* Rows of the other dims, for each index in turn. */
 static int64_t change_rows(const void *arguments, int64_t begin, int64_t end) {
-    const Walk *w = arguments;
+    const DimWalk *w = arguments;
     int64_t bad = -1;
     for (int64_t i = 0; i < w->length && bad < 0; i++)
-        bad = tensor_walk(w, begin, end, (const int64_t[]){0, i * w->along[INDEX], i * w->along[OTHER]});
+        bad = tensor_dim_walk(w, begin, end, (const int64_t[]){0, i * w->along[INDEX], i * w->along[OTHER]});
     return bad;
 }
 
 /* Lines along dim, one for each place of the other dims. */
-static int64_t change_lines(const Walk *w, const int64_t *at, const int64_t *step, int64_t n) {
+static int64_t change_lines(const DimWalk *w, const int64_t *at, const int64_t *step, int64_t n) {
     const Indexing *indexing = (const Indexing *)w;
     const int64_t element = indexing->element;
     int64_t bad = -1;
     for (int64_t i = 0; i < n && bad < 0; i++) {
-        int64_t line[WALK_OPERANDS];
-        for (int k = 0; k < WALK_OPERANDS; k++) line[k] = at[k] + i * step[k];
+        int64_t line[DIM_OPERANDS];
+        for (int k = 0; k < DIM_OPERANDS; k++) line[k] = at[k] + i * step[k];
         if (element) memset(w->data[TABLE] + line[TABLE] * element, 0, (size_t)(indexing->size * element));
         bad = indexing->row(w, line, w->along, w->length);
     }
     return bad;
 }
 
-static int64_t clear_row(const Walk *w, const int64_t *at, const int64_t *step, int64_t n) {
+static int64_t clear_row(const DimWalk *w, const int64_t *at, const int64_t *step, int64_t n) {
     const int64_t element = ((const Indexing *)w)->element;
     char *table = w->data[TABLE] + at[TABLE] * element;
-    if (step[TABLE] == 1) memset(table, 0, (size_t)(n * element));
-    else for (int64_t i = 0; i < n; i++) memset(table + i * step[TABLE] * element, 0, (size_t)element);
+    if (step[TABLE] == 1)
+        memset(table, 0, (size_t)(n * element));
+    else
+        for (int64_t i = 0; i < n; i++) memset(table + i * step[TABLE] * element, 0, (size_t)element);
     return -1;
 }
 
 /* Rows in the order of the slices of the table to which they go. */
 static int64_t change_groups(const void *arguments, int64_t begin, int64_t end) {
     const Indexing *indexing = arguments;
-    const Walk *w = &indexing->walk;
+    const DimWalk *w = &indexing->walk;
     Indexing clearing = *indexing;
     clearing.walk.row = clear_row;
     for (int64_t slice = begin; slice < end; slice++) {
-        if (indexing->element) tensor_walk(&clearing.walk, 0, w->places, (const int64_t[]){slice * indexing->stride, 0, 0});
+        if (indexing->element)
+            tensor_dim_walk(&clearing.walk, 0, w->places, (const int64_t[]){slice * indexing->stride, 0, 0});
         for (int64_t i = indexing->starts[slice]; i < indexing->starts[slice + 1]; i++) {
             const int64_t at = indexing->order[i];
-            tensor_walk(w, 0, w->places, (const int64_t[]){0, at * w->along[INDEX], at * w->along[OTHER]});
+            tensor_dim_walk(w, 0, w->places, (const int64_t[]){0, at * w->along[INDEX], at * w->along[OTHER]});
         }
     }
     return -1;
@@ -257,7 +260,7 @@ static int64_t change_groups(const void *arguments, int64_t begin, int64_t end) 
 
 /* Sorts the places along dim by their index, by counting. */
 static bool group(Indexing *indexing) {
-    const Walk *w = &indexing->walk;
+    const DimWalk *w = &indexing->walk;
     const int64_t slices = indexing->size, n = w->length, count = slices + 1;
     ct_tensor *starts = tensor_full(CT_I64, &count, 1, 0), *order = tensor_new(CT_I64, &n, 1);
     if (!starts || !order) return false;
@@ -273,7 +276,7 @@ static bool group(Indexing *indexing) {
 
 /* Changes table at the indices: `slices` if index, made from `given`, names whole slices of dim. A `fresh` table, which
  * is row-major, begins as zeros: what is reached piece by piece is cleared just before. */
-static bool change_at(WalkRow *row, ct_tensor *table, int dim, ct_tensor *index, ct_tensor *other, ct_tensor *given,
+static bool change_at(DimRow *row, ct_tensor *table, int dim, ct_tensor *index, ct_tensor *other, ct_tensor *given,
                       bool slices, bool fresh) {
     CT_SCOPED;
     table = tensor_with_dims(table);
@@ -281,7 +284,7 @@ static bool change_at(WalkRow *row, ct_tensor *table, int dim, ct_tensor *index,
     index = tensor_with_dims(index);
     if (!table || !other || !index) return false;
     Indexing indexing = plan(row, table, dim, index, other, false);
-    Walk *w = &indexing.walk;
+    DimWalk *w = &indexing.walk;
     const int64_t length = w->length > 0 ? w->length : 1, step = w->step[w->ndim - 1][OTHER];
     const int64_t element = tensor_dtype_size((ct_dtype)table->dtype);
     const bool lines = w->places == 1 || llabs(w->along[OTHER]) < llabs(step);
@@ -304,15 +307,10 @@ static bool change_at(WalkRow *row, ct_tensor *table, int dim, ct_tensor *index,
     return good || tensor_check_indices(given, indexing.size, INT64_MIN, "index");
 }
 
-/* The type that adds up numbers of that dtype. */
-static ct_dtype compute_dtype(ct_dtype dtype) {
-    return dtype == CT_F64 ? CT_F64 : tensor_is_floating(dtype) ? CT_F32 : CT_I64;
-}
-
 /* y, of a type that computes, with src added at the indices, as `dtype`. */
 static ct_tensor *add_at(ct_tensor *y, int dim, ct_tensor *index, ct_tensor *src, ct_tensor *given, bool slices,
                          bool fresh, ct_dtype dtype) {
-    static WalkRow *const rows[] = {[CT_F32] = add_f32, [CT_F64] = add_f64, [CT_I64] = add_i64};
+    static DimRow *const rows[] = {[CT_F32] = add_f32, [CT_F64] = add_f64, [CT_I64] = add_i64};
     ct_tensor *added = y ? tensor_as(src, (ct_dtype)y->dtype) : NULL;
     if (!added || !change_at(rows[y->dtype], y, dim, index, added, given, slices, fresh)) return NULL;
     return tensor_as(y, dtype);
@@ -323,7 +321,7 @@ ct_tensor *tensor_index_sum(const int64_t *shape, int ndim, int dim, ct_tensor *
     const bool slices = index->ndim != src->ndim || index->ndim == 1;
     ct_tensor *wide = tensor_as(index, CT_I64),
               *spread_index = wide && slices ? spread(wide, src->shape, src->ndim, dim) : wide;
-    ct_tensor *y = tensor_new(compute_dtype((ct_dtype)src->dtype), shape, ndim);
+    ct_tensor *y = tensor_new(tensor_compute_dtype((ct_dtype)src->dtype), shape, ndim);
     if (!y || !spread_index) return NULL;
     return ct_scope_keep(add_at(y, dim, spread_index, src, wide, slices, true, (ct_dtype)src->dtype));
 }
@@ -351,7 +349,7 @@ ct_tensor *tensor_index_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *
         return NULL;
     }
     const ct_dtype dtype = (ct_dtype)x->dtype;
-    ct_tensor *spread_index = spread(wide, shape, x->ndim, dim), *y = tensor_to(x, compute_dtype(dtype));
+    ct_tensor *spread_index = spread(wide, shape, x->ndim, dim), *y = tensor_to(x, tensor_compute_dtype(dtype));
     return spread_index && y ? ct_scope_keep(add_at(y, dim, spread_index, src, wide, true, false, dtype)) : NULL;
 }
 
@@ -367,7 +365,7 @@ ct_tensor *tensor_scatter_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor
     CT_SCOPED;
     const ct_dtype dtype = (ct_dtype)x->dtype;
     ct_tensor *wide = index_of_elements(x, dim, index, src),
-              *y = wide ? tensor_to(x, compute_dtype(dtype)) : NULL;
+              *y = wide ? tensor_to(x, tensor_compute_dtype(dtype)) : NULL;
     return y ? ct_scope_keep(add_at(y, dim, wide, src, wide, false, false, dtype)) : NULL;
 }
 

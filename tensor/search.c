@@ -77,7 +77,8 @@ static ct_tensor *beginnings(ct_tensor *sorted) {
     ct_tensor *begins = tensor_full(CT_BOOL, &n, 1, 1);
     if (!begins || n < 2) return begins ? ct_scope_keep(begins) : NULL;
     ct_tensor *left = tensor_slice(sorted, 0, 0, n - 1, 1), *right = tensor_slice(sorted, 0, 1, n - 1, 1);
-    ct_tensor *differ = left && right ? tensor_ne(left, right) : NULL, *rest = tensor_slice(begins, 0, 1, n - 1, 1);
+    ct_tensor *differ = left && right ? tensor_ne(left, right) : NULL,
+              *rest = tensor_slice(begins, 0, 1, n - 1, 1);
     return differ && rest && tensor_copy_into(rest, differ) == CT_OK ? ct_scope_keep(begins) : NULL;
 }
 
@@ -104,12 +105,14 @@ ct_tensor *tensor_unique_places(ct_tensor *x, ct_tensor **inverse, ct_tensor **c
 ct_tensor *tensor_bincount(ct_tensor *x) {
     CT_SCOPED;
     if (tensor_is_floating((ct_dtype)x->dtype) || x->dtype == CT_BOOL || x->ndim != 1) {
-        tensor_error(x->ndim != 1 ? CT_ERR_SHAPE : CT_ERR_DTYPE, "x is %s of shape %s; expected integers of 1 dim",
-                     ct_dtype_name((ct_dtype)x->dtype), tensor_shape_of(x));
+        tensor_error(x->ndim != 1 ? CT_ERR_SHAPE : CT_ERR_DTYPE,
+                     "x is %s of shape %s; expected integers of 1 dim", ct_dtype_name((ct_dtype)x->dtype),
+                     tensor_shape_of(x));
         return NULL;
     }
     int64_t size = 0;
-    ct_tensor *index = tensor_as(x, CT_I64), *largest = index && x->numel ? tensor_amax(index, 1, false) : NULL;
+    ct_tensor *index = tensor_as(x, CT_I64),
+              *largest = index && x->numel ? tensor_amax(index, 1, false) : NULL;
     if (!index || (x->numel && !largest)) return NULL;
     if (largest) size = *(const int64_t *)largest->data;
     if (!tensor_check_indices(index, size < INT64_MAX ? size + 1 : size, INT64_MIN, "element")) return NULL;
@@ -127,8 +130,8 @@ typedef struct {
     bool right;
 } Placement;
 
-/* The number of elements before the value, equal ones among them on the right; NaN comes last. Several searches go on
- * at once, each by halves, so that none waits for memory alone. */
+/* The number of elements before the value, equal ones among them on the right; NaN comes last. Several
+ * searches go on at once, each by halves, so that none waits for memory alone. */
 #define PLACE(name, type)                                                                                    \
     static int64_t name(const void *arguments, int64_t begin, int64_t end) {                                 \
         const Placement *p = arguments;                                                                      \
@@ -159,7 +162,8 @@ static bool check_rows(const ct_tensor *sorted, const ct_tensor *values) {
     bool fits = sorted->ndim == 1 || (sorted->ndim > 1 && sorted->ndim == values->ndim);
     for (int d = 0; d + 1 < sorted->ndim && fits; d++) fits = sorted->shape[d] == values->shape[d];
     if (!fits)
-        tensor_error(CT_ERR_SHAPE, "sorted has shape %s, values %s; expected 1 dim, or the same sizes but for the last",
+        tensor_error(CT_ERR_SHAPE,
+                     "sorted has shape %s, values %s; expected 1 dim, or the same sizes but for the last",
                      tensor_shape_of(sorted), tensor_shape_of(values));
     else if (sorted->dtype != values->dtype)
         tensor_error(CT_ERR_DTYPE, "sorted is %s, values are %s; expected the same",
@@ -170,14 +174,16 @@ static bool check_rows(const ct_tensor *sorted, const ct_tensor *values) {
 ct_tensor *tensor_searchsorted(ct_tensor *sorted, ct_tensor *values, bool right) {
     CT_SCOPED;
     if (!check_rows(sorted, values)) return NULL;
-    const ct_dtype dtype = (ct_dtype)sorted->dtype;
-    const ct_dtype compute = dtype == CT_F64 ? CT_F64 : tensor_is_floating(dtype) ? CT_F32 : CT_I64;
+    const ct_dtype compute = tensor_compute_dtype((ct_dtype)sorted->dtype);
     ct_tensor *rows = tensor_as(sorted, compute), *wanted = tensor_as(values, compute);
     ct_tensor *y = tensor_new(CT_I64, values->shape, values->ndim);
     rows = rows ? tensor_contiguous(rows) : NULL;
     wanted = wanted ? tensor_contiguous(wanted) : NULL;
     if (!rows || !wanted || !y) return NULL;
-    Placement p = {.sorted = rows->data, .values = wanted->data, .result = (int64_t *)y->data, .right = right,
+    Placement p = {.sorted = rows->data,
+                   .values = wanted->data,
+                   .result = (int64_t *)y->data,
+                   .right = right,
                    .n = sorted->shape[sorted->ndim - 1],
                    .per_row = sorted->ndim > 1 ? values->shape[values->ndim - 1] : 0};
     Kernel *kernel = compute == CT_F32 ? place_f32 : compute == CT_F64 ? place_f64 : place_i64;

@@ -118,7 +118,8 @@ ct_tensor *tensor_topk(ct_tensor *x, int64_t k, int dim, bool largest, ct_tensor
     int64_t shape[CT_MAX_DIMS];
     memcpy(shape, lines->shape, sizeof shape);
     if (x->ndim) shape[last] = k;
-    ct_tensor *values = tensor_new((ct_dtype)lines->dtype, shape, x->ndim), *indices = tensor_new(CT_I64, shape, x->ndim);
+    ct_tensor *values = tensor_new((ct_dtype)lines->dtype, shape, x->ndim);
+    ct_tensor *indices = tensor_new(CT_I64, shape, x->ndim);
     if (!values || !indices) return NULL;
     if (values->numel && !sort_into(lines, lines->numel / n, n, k, largest, values, indices)) return NULL;
     if (dim < last) {

@@ -1,4 +1,5 @@
-/* Sorting, searching, scans and scatters: NaN, ties, sizes around the limits of each method, threads, memory. */
+/* Sorting, searching, scans and scatters: NaN, ties, sizes around the limits of each method, threads, memory.
+ */
 #include "suites.h"
 #include "support.h"
 #include "tensor/internal/memory.h"
@@ -15,7 +16,10 @@ static ct_tensor *mixed(ct_dtype dtype, int64_t n, uint64_t seed) {
     double *values = malloc((size_t)n * sizeof *values + 1);
     for (int64_t i = 0; i < n; i++) {
         double unit = random_unit(&seed);
-        values[i] = floating ? 20 * unit - 10 : floor(dtype == CT_BOOL ? 2 * unit : dtype == CT_U8 ? 256 * unit : 200 * unit - 100);
+        values[i] = floating ? 20 * unit - 10
+                             : floor(dtype == CT_BOOL ? 2 * unit
+                                     : dtype == CT_U8 ? 256 * unit
+                                                      : 200 * unit - 100);
         if (floating && random_unit(&seed) < 0.3) values[i] = special[(int)(7 * random_unit(&seed))];
         if (dtype == CT_I64 && random_unit(&seed) < 0.5) values[i] *= 1e15;
     }
@@ -39,10 +43,12 @@ static void check_order(const char *what, ct_tensor *x, ct_tensor *y, ct_tensor 
         const int64_t at = (int64_t)place[i];
         ck_assert_msg(at >= 0 && at < n && !taken[at], "%s: place %lld", what, (long long)at);
         taken[at] = true;
-        ck_assert_msg(memcmp(&from[at], &got[i], sizeof *got) == 0 || isnan(got[i]), "%s: value %lld", what, (long long)i);
+        ck_assert_msg(memcmp(&from[at], &got[i], sizeof *got) == 0 || isnan(got[i]), "%s: value %lld", what,
+                      (long long)i);
         bool rises = i == 0 || before(got[i - 1], got[i], descending) ||
                      (!before(got[i], got[i - 1], descending) && place[i - 1] < place[i]);
-        ck_assert_msg(rises, "%s: %g at %g stands before %g at %g", what, got[i - 1], place[i - 1], got[i], place[i]);
+        ck_assert_msg(rises, "%s: %g at %g stands before %g at %g", what, got[i - 1], place[i - 1], got[i],
+                      place[i]);
     }
     for (int64_t i = 0; i < n && k > 0; i++) {
         bool later = !before(from[i], got[k - 1], descending) &&
@@ -84,7 +90,8 @@ START_TEST(medians_of_every_size) {
         CT_SCOPED;
         ct_tensor *x = ct_randn(CT_F64, CT_DIMS(n)), *few = ct_randint(CT_I32, -3, 3, CT_DIMS(n));
         ck_assert_double_eq(ct_item(ct_median(x)), ct_get(ct_sort(x, 0, false, NULL), CT_DIMS((n - 1) / 2)));
-        ck_assert_double_eq(ct_item(ct_median(few)), ct_get(ct_sort(few, 0, false, NULL), CT_DIMS((n - 1) / 2)));
+        ck_assert_double_eq(ct_item(ct_median(few)),
+                            ct_get(ct_sort(few, 0, false, NULL), CT_DIMS((n - 1) / 2)));
         ct_set(x, CT_DIMS(n / 3), NAN);
         ck_assert(isnan(ct_item(ct_median(x))));
     }
@@ -107,7 +114,8 @@ START_TEST(nan_and_zeros) {
     assert_shape(ct_nonzero(ct_scalar(CT_F32, 1)), 1, 0);
     assert_shape(ct_nonzero(ct_scalar(CT_F32, 0)), 0, 0);
     ct_tensor *ends = make_f64(CT_DIMS(6), -INFINITY, -INFINITY, 1, INFINITY, -INFINITY, NAN);
-    assert_values("logcumsumexp", ct_logcumsumexp(ends, 0), 0, -INFINITY, -INFINITY, 1, INFINITY, INFINITY, NAN);
+    assert_values("logcumsumexp", ct_logcumsumexp(ends, 0), 0, -INFINITY, -INFINITY, 1, INFINITY, INFINITY,
+                  NAN);
 }
 END_TEST
 
@@ -120,8 +128,10 @@ START_TEST(gradient_of_logcumsumexp_after_nothing) {
 END_TEST
 
 START_TEST(written_over) {
-    ct_tensor *x = ct_set_requires_grad(ct_zeros(CT_F64, CT_DIMS(3)), true), *index = ct_zeros(CT_I64, CT_DIMS(3));
-    ct_tensor *src = ct_set_requires_grad(make_f64(CT_DIMS(3), 1, 2, 3), true), *y = ct_scatter(x, 0, index, src);
+    ct_tensor *x = ct_set_requires_grad(ct_zeros(CT_F64, CT_DIMS(3)), true),
+              *index = ct_zeros(CT_I64, CT_DIMS(3));
+    ct_tensor *src = ct_set_requires_grad(make_f64(CT_DIMS(3), 1, 2, 3), true),
+              *y = ct_scatter(x, 0, index, src);
     assert_values("the last one stays", y, 0, 3, 0, 0);
     ct_backward_with(y, make_f64(CT_DIMS(3), 5, 6, 7), 0);
     assert_values("dx", ct_grad(x), 0, 0, 6, 7);
@@ -131,7 +141,8 @@ END_TEST
 
 /* ---- threads ---- */
 
-static ct_tensor *gradient_by_index(ct_tensor *(*function)(ct_tensor *x, ct_tensor *index), ct_tensor *x, ct_tensor *index) {
+static ct_tensor *gradient_by_index(ct_tensor *(*function)(ct_tensor *x, ct_tensor *index), ct_tensor *x,
+                                    ct_tensor *index) {
     ct_tensor *leaf = ct_set_requires_grad(ct_clone(x), true), *y = function(leaf, index), *g;
     ct_manual_seed(3);
     ct_tensor *dy = ct_randn(CT_F32, ct_shape(y), ct_ndim(y));
@@ -150,9 +161,11 @@ static ct_tensor *select_columns(ct_tensor *x, ct_tensor *index) {
 static ct_tensor *gather_columns(ct_tensor *x, ct_tensor *index) {
     return ct_gather(x, 0, ct_expand(ct_unsqueeze(index, 1), CT_DIMS(ct_numel(index), ct_size(x, 1))));
 }
-static ct_tensor *(*const by_index[])(ct_tensor *, ct_tensor *) = {embed, select_rows, select_columns, gather_columns};
+static ct_tensor *(*const by_index[])(ct_tensor *, ct_tensor *) = {embed, select_rows, select_columns,
+                                                                   gather_columns};
 
-/* Repeated indices add up in their order: the same bits with 1, 2 and 3 threads, and what F64 gives but for rounding. */
+/* Repeated indices add up in their order: the same bits with 1, 2 and 3 threads, and what F64 gives but for
+ * rounding. */
 START_TEST(repeated_indices_add_up_alike) {
     ct_tensor *x = ct_randn(CT_F32, CT_DIMS(300, 300)), *index = ct_randint(CT_I64, 0, 300, CT_DIMS(2000));
     ct_tensor *grads[4] = {NULL};
@@ -177,7 +190,8 @@ START_TEST(indices_as_text) {
     assert_same_bits("None as a bound", ct_contiguous(ct_at(x, "None:None:-1, 1:None")),
                      ct_contiguous(ct_at(x, "::-1, 1:")));
     assert_shape(ct_at(x, "None, 0, ..., None"), 1, 4, 5, 1);
-    assert_fails(ct_at(x, "..., -6"), CT_ERR_INDEX, "ct_at: \"..., -6\", at character 6: index -6 is out of range for dim 2");
+    assert_fails(ct_at(x, "..., -6"), CT_ERR_INDEX,
+                 "ct_at: \"..., -6\", at character 6: index -6 is out of range for dim 2");
     assert_fails(ct_at(x, "0, ..., ..."), CT_ERR_VALUE, "at character 9: a second ...");
     assert_fails(ct_at(x, "0, one"), CT_ERR_VALUE, "at character 4");
     assert_fails(ct_at(x, "0::0"), CT_ERR_VALUE, "the step is 0");
@@ -188,8 +202,10 @@ END_TEST
 
 static ct_tensor *program(void) {
     CT_SCOPED;
-    ct_tensor *x = ct_set_requires_grad(ct_reshape(ct_arange(CT_F32, 1, 13, 1), CT_DIMS(3, 4)), true), *places, *counts = NULL;
-    ct_tensor *y = ct_add(ct_sort(x, 0, true, &places), ct_cumprod(ct_roll(x, (const int64_t[]){1}, NULL, 1), 1));
+    ct_tensor *x = ct_set_requires_grad(ct_reshape(ct_arange(CT_F32, 1, 13, 1), CT_DIMS(3, 4)), true),
+              *places, *counts = NULL;
+    ct_tensor *y =
+        ct_add(ct_sort(x, 0, true, &places), ct_cumprod(ct_roll(x, (const int64_t[]){1}, NULL, 1), 1));
     if (!y) return NULL;
     y = ct_scatter(y, 0, places, ct_logcumsumexp(ct_cummax(x, 1, NULL), 0));
     y = ct_add(ct_sum(ct_masked_select(y, ct_gt_scalar(y, 3))), ct_median(ct_tile(x, CT_DIMS(2))));

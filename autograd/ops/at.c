@@ -117,8 +117,10 @@ static bool read_items(const ct_tensor *x, const char *text, Item *items, int *d
 static bool in_range(const ct_tensor *x, int dim, const Item *item, const char *text) {
     const int64_t size = x->shape[dim];
     if (item->index >= -size && item->index < size) return true;
-    tensor_error(CT_ERR_INDEX, "\"%s\", at character %d: index %lld is out of range for dim %d of size %lld; x has shape %s",
-                 text, item->at + 1, (long long)item->index, dim, (long long)size, tensor_shape_of(x));
+    tensor_error(
+        CT_ERR_INDEX,
+        "\"%s\", at character %d: index %lld is out of range for dim %d of size %lld; x has shape %s", text,
+        item->at + 1, (long long)item->index, dim, (long long)size, tensor_shape_of(x));
     return false;
 }
 

@@ -98,8 +98,7 @@ ct_tensor *ct_pad(ct_tensor *x, const int64_t *pads, int n, const char *mode, do
     int how = mode_named(mode);
     if (how < 0 || !read_pads(x, pads, n, how, pairs)) return NULL;
     if (how == CONSTANT)
-        return ct_scope_keep(
-            APPLY(&pad_op, ATTR(.alpha = value, .count = 2 * x->ndim, .list = pairs[0]), x));
+        return ct_scope_keep(APPLY(&pad_op, ATTR(.alpha = value, .count = 2 * x->ndim, .list = pairs[0]), x));
     ct_tensor *y = x;
     for (int d = 0; d < x->ndim && y; d++)
         if (pairs[d][0] || pairs[d][1]) y = pad_dim(y, how, d, pairs[d][0], pairs[d][1]);

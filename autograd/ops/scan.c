@@ -1,5 +1,5 @@
-/* Running sums, products and maxima along a dim. The derivatives of products and of logcumsumexp are linear recurrences,
- * which divide by nothing: exact where there are zeros. */
+/* Running sums, products and maxima along a dim. The derivatives of products and of logcumsumexp are linear
+ * recurrences, which divide by nothing: exact where there are zeros. */
 #include "../internal/shared_ops.h"
 #include <math.h>
 
@@ -99,8 +99,8 @@ static ct_tensor *logcumsumexp_forward(Call *c) {
     return tensor_logcumsumexp(X, c->attr->dim);
 }
 
-/* dx[i] = Σ dy[k] exp(x[i] - y[k]) = exp(x[i] - y[i]) r[i] with r[i] = dy[i] + exp(y[i] - y[i+1]) r[i+1]: y rises,
- * nothing overflows. Where nothing came but -inf, the weights are 0. */
+/* dx[i] = Σ dy[k] exp(x[i] - y[k]) = exp(x[i] - y[i]) r[i] with r[i] = dy[i] + exp(y[i] - y[i+1]) r[i+1]: y
+ * rises, nothing overflows. Where nothing came but -inf, the weights are 0. */
 static ct_tensor *logcumsumexp_vjp(const Call *c, ct_tensor *g, int i) {
     (void)i;
     const int dim = c->attr->dim;

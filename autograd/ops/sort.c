@@ -21,7 +21,8 @@ static const Op topk_op = {.name = "topk",
                            .fused = autograd_gather_fused,
                            .reads = {INPUT(1)}};
 
-static ct_tensor *first_of(const Op *op, ct_tensor *x, int64_t k, int dim, bool largest, ct_tensor **indices) {
+static ct_tensor *first_of(const Op *op, ct_tensor *x, int64_t k, int dim, bool largest,
+                           ct_tensor **indices) {
     CT_SCOPED;
     ct_tensor *places, *values = tensor_topk(x, k, dim, largest, &places);
     values = values ? APPLY(op, ATTR(.dim = dim), x, places, values) : NULL;
