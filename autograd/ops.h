@@ -7,6 +7,7 @@
 #define COTANGENT_AUTOGRAD_OPS_H
 
 #include "../tensor/api.h"
+#include "../tensor/error.h"
 
 CT_BEGIN_DECLS
 
@@ -235,6 +236,18 @@ CT_API ct_tensor *ct_amin(ct_tensor *x, const int64_t *dims, int ndims, bool kee
 /** The first place of the largest (smallest) along dim, I64. */
 CT_API ct_tensor *ct_argmax(ct_tensor *x, int dim, bool keepdim);
 CT_API ct_tensor *ct_argmin(ct_tensor *x, int dim, bool keepdim);
+/** The middle one of x's elements, the lower of two; NaN where there is one. The gradient is split evenly among ties. */
+CT_API ct_tensor *ct_median(ct_tensor *x);
+/** How many elements are not 0, I64. */
+CT_API ct_tensor *ct_count_nonzero(ct_tensor *x);
+/** Running sums and products along dim, of x's shape; of integers I64. The product's derivative is exact at zeros. */
+CT_API ct_tensor *ct_cumsum(ct_tensor *x, int dim);
+CT_API ct_tensor *ct_cumprod(ct_tensor *x, int dim);
+/** log Σ exp(x) over the elements so far, without overflow. Floating only. */
+CT_API ct_tensor *ct_logcumsumexp(ct_tensor *x, int dim);
+/** The largest so far; NaN wins. \p indices (may be NULL) takes its place, I64: the last of equal ones, where the
+ * gradient goes. */
+CT_API ct_tensor *ct_cummax(ct_tensor *x, int dim, ct_tensor **indices);
 
 /* ---- products ---- */
 
@@ -297,7 +310,7 @@ CT_API ct_tensor *ct_narrow(ct_tensor *x, int dim, int64_t start, int64_t length
 CT_API ct_tensor *ct_as_strided(ct_tensor *x, const int64_t *shape, int ndim, const int64_t *strides, int64_t offset);
 /** Windows of dim: a new last dim of the given size, one window each step. */
 CT_API ct_tensor *ct_unfold(ct_tensor *x, int dim, int64_t size, int64_t step);
-/** NumPy's basic indexing as text: `ct_at(x, "..., 1:-1, ::2, None, 3")`. */
+/** NumPy's basic indexing as text: `ct_at(x, "..., 1:-1, ::2, None, 3")`. An error names the character at fault. */
 CT_API ct_tensor *ct_at(ct_tensor *x, const char *index);
 /** Pieces of dim: of the given size (the last may be smaller), that many pieces, single indices. Returns
  * the count, or -1; more than max_out is an error that writes nothing. */
@@ -313,6 +326,15 @@ CT_API ct_tensor *ct_cat(ct_tensor *const *xs, int n, int dim);
 CT_API ct_tensor *ct_stack(ct_tensor *const *xs, int n, int dim);
 /** Tiles x: n >= ndim counts, the first for new leading dims. */
 CT_API ct_tensor *ct_repeat(ct_tensor *x, const int64_t *reps, int n);
+/** The same; where there are fewer counts than dims, they are the last dims'. */
+CT_API ct_tensor *ct_tile(ct_tensor *x, const int64_t *reps, int n);
+/** Each index of dim n times in succession. */
+CT_API ct_tensor *ct_repeat_interleave(ct_tensor *x, int64_t n, int dim);
+/** Moves dims[i] round by shifts[i] indices; with dims NULL, n = 1, x as if flattened. */
+CT_API ct_tensor *ct_roll(ct_tensor *x, const int64_t *shifts, const int64_t *dims, int n);
+/** n views of shape [size of xs[0], …, size of xs[n - 1]] on 1-dim or 0-dim tensors of one dtype: out[i] varies along dim
+ * i only. */
+CT_API ct_status ct_meshgrid(ct_tensor *const *xs, int n, ct_tensor **out);
 /** Reverses dims (a copy). */
 CT_API ct_tensor *ct_flip(ct_tensor *x, const int64_t *dims, int n);
 /** n numbers: (before, after) pairs from the last dim on; negative ones crop. mode "constant" (with value),
@@ -327,12 +349,40 @@ CT_API ct_tensor *ct_index_select(ct_tensor *x, int dim, ct_tensor *index);
 CT_API ct_tensor *ct_gather(ct_tensor *x, int dim, ct_tensor *index);
 /** A copy of x with src[..i..] added at index[..i..] along dim. */
 CT_API ct_tensor *ct_scatter_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src);
+/** A copy of x with src[..i..] written at index[..i..] along dim; of several for one place the last along dim stays. */
+CT_API ct_tensor *ct_scatter(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src);
+/** A copy of x with src added to the slices of dim that the 1-dim index names; repeated indices add up. */
+CT_API ct_tensor *ct_index_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src);
+/** ct_gather() of x and index broadcast to each other in all dims but dim; as many dims each. */
+CT_API ct_tensor *ct_take_along_dim(ct_tensor *x, ct_tensor *index, int dim);
+/** The elements of x where mask (BOOL) is true, in row-major order, 1-dim; x and mask broadcast. */
+CT_API ct_tensor *ct_masked_select(ct_tensor *x, ct_tensor *mask);
+/** The indices of the elements other than 0, in row-major order: I64 [count, ndim]. */
+CT_API ct_tensor *ct_nonzero(ct_tensor *x);
 /** A copy of x that is value where mask (BOOL, broadcasts) is true. */
 CT_API ct_tensor *ct_masked_fill(ct_tensor *x, ct_tensor *mask, double value);
 /** Rows of weight [n, dim] by index of any shape: [..., dim]. padding_idx (-1: none) gets no gradient. */
 CT_API ct_tensor *ct_embedding(ct_tensor *weight, ct_tensor *index, int64_t padding_idx);
 /** I64 [..., classes]; classes = -1: the largest index + 1. */
 CT_API ct_tensor *ct_one_hot(ct_tensor *index, int64_t classes);
+
+/* ---- sorting and searching ---- */
+
+/** x in order along dim, equal elements in the order they had; NaN counts as the largest. \p indices (may be NULL) takes
+ * the places where the elements were, I64. */
+CT_API ct_tensor *ct_sort(ct_tensor *x, int dim, bool descending, ct_tensor **indices);
+/** Those places alone. */
+CT_API ct_tensor *ct_argsort(ct_tensor *x, int dim, bool descending);
+/** The k largest (smallest) along dim, in order, as ct_sort() has them first. */
+CT_API ct_tensor *ct_topk(ct_tensor *x, int64_t k, int dim, bool largest, ct_tensor **indices);
+/** The distinct elements of x by size, 1-dim (each NaN is one). \p inverse (may be NULL) takes where each element of x
+ * stands among them, I64 of x's shape; \p counts (may be NULL) how often each occurs. */
+CT_API ct_tensor *ct_unique(ct_tensor *x, ct_tensor **inverse, ct_tensor **counts);
+/** Where each value would be put in \p sorted, [n] or [..., n] with values [..., m], to keep it in order: before equal
+ * elements, or (right) after them. Of one dtype; I64 of values' shape. */
+CT_API ct_tensor *ct_searchsorted(ct_tensor *sorted, ct_tensor *values, bool right);
+/** How often each of 0 … max occurs in x (integers, 1-dim, not negative): I64 [max + 1]. */
+CT_API ct_tensor *ct_bincount(ct_tensor *x);
 
 /* ---- networks ---- */
 

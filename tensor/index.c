@@ -1,6 +1,8 @@
 /* Reading and adding at places that an index tensor names. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
+#include "internal/dim_walk.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum { GRAIN = 1 << 15, LINE = 16 };
@@ -15,9 +17,9 @@ typedef struct {
 static int64_t check_range(const void *arguments, int64_t begin, int64_t end) {
     const Range *range = arguments;
     for (int64_t i = begin; i < end; i++) {
-        int64_t index = range->index[i];
-        bool inside = index >= 0 && index < range->size;
-        if (!inside && (index != range->except || index == INT64_MIN)) return i;
+        const int64_t index = range->index[i];
+        if (LIKELY((uint64_t)index < (uint64_t)range->size)) continue;
+        if (index != range->except || index == INT64_MIN) return i;
     }
     return -1;
 }
@@ -50,136 +52,97 @@ bool tensor_check_indices(ct_tensor *index, int64_t size, int64_t except, const 
 
 /* ---- the walk ---- */
 
-/* `table` is read or added to at the places that `index` names; `other` is the result, or what is added. */
-enum { TABLE, INDEX, OTHER, OPERANDS };
+/* `table` is read, added to or written at the places that `index` names; `other` is the result, or what goes there. */
+enum { TABLE, INDEX, OTHER };
 
-typedef struct Walk Walk;
-/* One row: at has each operand's first element; the last dim's steps apply. */
-typedef void Row(const Walk *w, const int64_t *at, int64_t n);
-
-struct Walk {
-    Row *row;
-    int ndim;
-    int64_t shape[CT_MAX_DIMS], step[CT_MAX_DIMS][OPERANDS]; /* in elements */
-    char *data[OPERANDS];
-    int64_t stride;                  /* of the table, from one index to the next */
-    int64_t length, along[OPERANDS]; /* of the indexed dim, where it is not among the walk's */
-};
-
-static void walk_rows(const Walk *w, int64_t begin, int64_t end, const int64_t *start) {
-    const int last = w->ndim - 1;
-    while (begin < end) {
-        int64_t first = begin % w->shape[last], rest = begin / w->shape[last], at[OPERANDS];
-        int64_t n = w->shape[last] - first < end - begin ? w->shape[last] - first : end - begin;
-        for (int i = 0; i < OPERANDS; i++) at[i] = start[i] + first * w->step[last][i];
-        for (int d = last - 1; d >= 0; d--) {
-            for (int i = 0; i < OPERANDS; i++) at[i] += rest % w->shape[d] * w->step[d][i];
-            rest /= w->shape[d];
-        }
-        w->row(w, at, n);
-        begin += n;
-    }
-}
-
-static int64_t read_all(const void *arguments, int64_t begin, int64_t end) {
-    walk_rows(arguments, begin, end, (const int64_t[OPERANDS]){0});
-    return -1;
-}
-
-/* The indexed dim is walked in its order for each piece of the others: sums do not depend on the cut. */
-static int64_t add_all(const void *arguments, int64_t begin, int64_t end) {
-    const Walk *w = arguments;
-    for (int64_t i = 0; i < w->length; i++)
-        walk_rows(w, begin, end, (const int64_t[OPERANDS]){0, i * w->along[INDEX], i * w->along[OTHER]});
-    return -1;
-}
-
-static void append_dim(Walk *w, int64_t size, const int64_t *step) {
-    int outer = w->ndim - 1;
-    bool merges = outer >= 0;
-    if (size == 1) return;
-    for (int i = 0; i < OPERANDS && merges; i++) merges = w->step[outer][i] == step[i] * size;
-    if (!merges) w->shape[w->ndim++] = 1;
-    w->shape[w->ndim - 1] *= size;
-    memcpy(w->step[w->ndim - 1], step, sizeof w->step[0]);
-}
-
-/* All have dims; index and other have one shape. The indexed dim is walked too, or left to the kernel. */
-static Walk plan(Row *row, ct_tensor *table, int dim, const ct_tensor *index, ct_tensor *other, bool whole) {
-    Walk w = {.row = row, .data = {table->data, index->data, other->data}, .stride = table->strides[dim]};
-    for (int d = 0; d < index->ndim; d++) {
-        int64_t step[OPERANDS] = {d == dim ? 0 : table->strides[d], index->strides[d], other->strides[d]};
-        if (d != dim || whole) {
-            append_dim(&w, index->shape[d], step);
-        } else {
-            w.length = index->shape[d];
-            memcpy(w.along, step, sizeof step);
-        }
-    }
-    if (w.ndim == 0) w.shape[w.ndim++] = 1;
-    return w;
-}
-
-/* ---- rows ---- */
+typedef struct {
+    DimWalk walk;
+    DimRow *row;                  /* of elements */
+    int64_t stride, size;          /* of the indexed dim of the table */
+    const int64_t *starts, *order; /* places along dim, grouped by their index: those of slice s from starts[s] on */
+    int64_t element;               /* bytes, where slices of the table begin as 0; else 0 */
+} Indexing;
 
 typedef uint8_t Bits1;
 typedef uint16_t __attribute__((may_alias)) Bits2;
 typedef uint32_t __attribute__((may_alias)) Bits4;
 typedef uint64_t __attribute__((may_alias)) Bits8;
 
-#define READ_ROW(name, type)                                                                                 \
-    static void name(const Walk *w, const int64_t *at, int64_t n) {                                          \
+#define INDEXED_ROW(name, type, whole_row, ...)                                                              \
+    static int64_t name(const DimWalk *w, const int64_t *at, const int64_t *step, int64_t n) {                  \
+        const Indexing *indexing = (const Indexing *)w;                                                      \
         const int64_t *index = (const int64_t *)w->data[INDEX] + at[INDEX];                                  \
-        const type *table = (const type *)w->data[TABLE] + at[TABLE];                                        \
-        type *other = (type *)w->data[OTHER] + at[OTHER];                                                    \
-        const int64_t *step = w->step[w->ndim - 1], stride = w->stride;                                      \
-        if (step[INDEX] == 0 && step[TABLE] == 1 && step[OTHER] == 1)                                        \
-            memcpy(other, table + *index * stride, (size_t)n * sizeof *other);                               \
-        else                                                                                                 \
-            for (int64_t i = 0; i < n; i++)                                                                  \
-                other[i * step[OTHER]] = table[i * step[TABLE] + index[i * step[INDEX]] * stride];           \
-    }
-READ_ROW(read_1, Bits1)
-READ_ROW(read_2, Bits2)
-READ_ROW(read_4, Bits4)
-READ_ROW(read_8, Bits8)
-
-#define ADD_ROW(name, type)                                                                                  \
-    static void name(const Walk *w, const int64_t *at, int64_t n) {                                          \
-        const int64_t *index = (const int64_t *)w->data[INDEX] + at[INDEX];                                  \
-        type *table = (type *)w->data[TABLE] + at[TABLE];                                                    \
-        const type *other = (const type *)w->data[OTHER] + at[OTHER];                                        \
-        const int64_t *step = w->step[w->ndim - 1], stride = w->stride;                                      \
+        type *table = (type *)w->data[TABLE] + at[TABLE], *other = (type *)w->data[OTHER] + at[OTHER];       \
+        const int64_t stride = indexing->stride, size = indexing->size;                                      \
         if (step[INDEX] == 0 && step[TABLE] == 1 && step[OTHER] == 1) {                                      \
+            if (UNLIKELY((uint64_t)*index >= (uint64_t)size)) return 0;                                      \
             table += *index * stride;                                                                        \
-            for (int64_t i = 0; i < n; i++) table[i] += other[i];                                            \
-        } else {                                                                                             \
-            for (int64_t i = 0; i < n; i++)                                                                  \
-                table[i * step[TABLE] + index[i * step[INDEX]] * stride] += other[i * step[OTHER]];          \
+            whole_row;                                                                                       \
+            return -1;                                                                                       \
         }                                                                                                    \
+        if (step[INDEX] == 1 && step[TABLE] == 0 && step[OTHER] == 1) {                                      \
+            for (int64_t i = 0; i < n; i++) {                                                                \
+                if (UNLIKELY((uint64_t)index[i] >= (uint64_t)size)) return i;                                \
+                type *element = &table[index[i] * stride], *beside = &other[i];                              \
+                __VA_ARGS__;                                                                                 \
+            }                                                                                                \
+            return -1;                                                                                       \
+        }                                                                                                    \
+        for (int64_t i = 0; i < n; i++) {                                                                    \
+            if (UNLIKELY((uint64_t)index[i * step[INDEX]] >= (uint64_t)size)) return i;                      \
+            type *element = &table[i * step[TABLE] + index[i * step[INDEX]] * stride];                       \
+            type *beside = &other[i * step[OTHER]];                                                          \
+            __VA_ARGS__;                                                                                     \
+        }                                                                                                    \
+        return -1;                                                                                           \
     }
-ADD_ROW(add_f32, float)
-ADD_ROW(add_f64, double)
-ADD_ROW(add_i64, Bits8)
+
+#define COPY_ROWS(bytes)                                                                                     \
+    INDEXED_ROW(read_##bytes, Bits##bytes, memcpy(other, table, (size_t)n * bytes), *beside = *element)      \
+    INDEXED_ROW(write_##bytes, Bits##bytes, memcpy(table, other, (size_t)n * bytes), *element = *beside)
+COPY_ROWS(1)
+COPY_ROWS(2)
+COPY_ROWS(4)
+COPY_ROWS(8)
+static DimRow *const read_rows[] = {[1] = read_1, [2] = read_2, [4] = read_4, [8] = read_8};
+static DimRow *const write_rows[] = {[1] = write_1, [2] = write_2, [4] = write_4, [8] = write_8};
+
+#define ADD_ROWS(name, type, compute)                                                                          \
+    INDEXED_ROW(name, type,                                                                                  \
+                tensor_kernels->add.of[compute]((char *const[]){(char *)table, (char *)table, (char *)other},  \
+                                                (const int64_t[]){1, 1, 1}, n, NULL),                        \
+                *element += *beside)
+ADD_ROWS(add_f32, float, COMPUTE_F32)
+ADD_ROWS(add_f64, double, COMPUTE_F64)
+ADD_ROWS(add_i64, Bits8, COMPUTE_I64)
+
+/* index and other have one shape, and all have dims. The indexed dim is walked too (whole), or left to the kernel. */
+static Indexing plan(DimRow *row, ct_tensor *table, int dim, ct_tensor *index, ct_tensor *other, bool whole) {
+    Indexing indexing = {
+        .walk = tensor_dim_walk_over((ct_tensor *[]){table, index, other}, index->shape, index->ndim, dim, whole),
+        .stride = table->strides[dim],
+        .size = table->shape[dim]};
+    indexing.walk.row = indexing.row = row;
+    indexing.walk.along[TABLE] = 0; /* its place comes from the index */
+    return indexing;
+}
 
 /* ---- reading ---- */
 
-/* A 0-dim tensor as one of a single element. */
-static ct_tensor *with_dims(ct_tensor *x) {
-    return x->ndim ? x : tensor_unsqueeze(x, 0);
+static int64_t walk_all(const void *arguments, int64_t begin, int64_t end) {
+    return tensor_dim_walk(arguments, begin, end, (const int64_t[DIM_OPERANDS]){0});
 }
 
-/* y[..i..] = x[..index[..i..]..], all indices in range. */
-static bool read_at(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *y) {
+/* y[..i..] = x[..index[..i..]..]. A bad index is looked for in `given`, from which index was made; so too where there is
+ * nothing to read. */
+static bool read_at(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *y, ct_tensor *given) {
     CT_SCOPED;
-    static Row *const rows[] = {[1] = read_1, [2] = read_2, [4] = read_4, [8] = read_8};
-    x = with_dims(x);
-    y = with_dims(y);
-    index = with_dims(index);
-    if (!x || !y || !index) return false;
-    Walk w = plan(rows[ct_dtype_size((ct_dtype)x->dtype)], x, dim, index, y, true);
-    tensor_launch(read_all, &w, sizeof w, y->numel, GRAIN);
-    return true;
+    ct_tensor *table = tensor_with_dims(x), *other = tensor_with_dims(y);
+    index = tensor_with_dims(index);
+    if (!table || !other || !index) return false;
+    Indexing indexing = plan(read_rows[ct_dtype_size((ct_dtype)x->dtype)], table, dim, index, other, true);
+    bool good = y->numel > 0 && tensor_launch(walk_all, &indexing, sizeof indexing, y->numel, GRAIN) < 0;
+    return good || tensor_check_indices(given, indexing.size, INT64_MIN, "index");
 }
 
 /* The 1-dim index as it applies along dim of that shape. */
@@ -190,20 +153,19 @@ static ct_tensor *spread(ct_tensor *index, const int64_t *shape, int ndim, int d
                 : tensor_new_view(index, &one, strides, 1, index->data);
 }
 
-/* Checks a 1-dim index into dim of x; NULL with an error, else it as I64. */
-static ct_tensor *index_of_dim(const ct_tensor *x, int dim, ct_tensor *index) {
+/* A 1-dim index as I64; NULL with an error if it is none. */
+static ct_tensor *index_of_slices(ct_tensor *index) {
     if (index->ndim > 1) {
         tensor_error(CT_ERR_SHAPE, "the index has shape %s; expected 1 dim", tensor_shape_of(index));
         return NULL;
     }
-    if (!tensor_check_indices(index, x->ndim ? x->shape[dim] : 1, INT64_MIN, "index")) return NULL;
-    return tensor_as(index, CT_I64);
+    return check_index_dtype(index, "index") ? tensor_as(index, CT_I64) : NULL;
 }
 
 ct_tensor *tensor_index_select(ct_tensor *x, int dim, ct_tensor *index) {
     CT_SCOPED;
     int64_t shape[CT_MAX_DIMS];
-    ct_tensor *wide = index_of_dim(x, dim, index);
+    ct_tensor *wide = index_of_slices(index);
     if (!wide) return NULL;
     if (x->ndim == 0 && wide->numel != 1) {
         tensor_error(CT_ERR_SHAPE, "%lld indices for a 0-dim tensor; expected 1", (long long)wide->numel);
@@ -214,7 +176,7 @@ ct_tensor *tensor_index_select(ct_tensor *x, int dim, ct_tensor *index) {
     if (!tensor_check_shape((ct_dtype)x->dtype, shape, x->ndim)) return NULL;
     ct_tensor *y = tensor_new((ct_dtype)x->dtype, shape, x->ndim),
               *spread_index = spread(wide, shape, x->ndim, dim);
-    if (!y || !spread_index || !read_at(x, dim, spread_index, y)) return NULL;
+    if (!y || !spread_index || !read_at(x, dim, spread_index, y, wide)) return NULL;
     return ct_scope_keep(y);
 }
 
@@ -238,32 +200,130 @@ static bool check_fits(const ct_tensor *index, const ct_tensor *other, const cha
 
 ct_tensor *tensor_gather(ct_tensor *x, int dim, ct_tensor *index) {
     CT_SCOPED;
-    if (!check_index_dtype(index, "index") || !check_fits(index, x, "x", dim) ||
-        !tensor_check_indices(index, x->ndim ? x->shape[dim] : 1, INT64_MIN, "index"))
-        return NULL;
+    if (!check_index_dtype(index, "index") || !check_fits(index, x, "x", dim)) return NULL;
     ct_tensor *wide = tensor_as(index, CT_I64),
               *y = tensor_new((ct_dtype)x->dtype, index->shape, index->ndim);
-    if (!wide || !y || !read_at(x, dim, wide, y)) return NULL;
-    return ct_scope_keep(y);
+    return wide && y && read_at(x, dim, wide, y, wide) ? ct_scope_keep(y) : NULL;
 }
 
-/* ---- adding ---- */
+/* ---- adding and writing: what lands on one place does so in the order of dim, however the work is cut ---- */
 
-/* A copy of x with src added at the indices, which are in range; computed in the type that x's dtype has. */
-static ct_tensor *add_at(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
+/* Rows of the other dims, for each index in turn. */
+static int64_t change_rows(const void *arguments, int64_t begin, int64_t end) {
+    const DimWalk *w = arguments;
+    int64_t bad = -1;
+    for (int64_t i = 0; i < w->length && bad < 0; i++)
+        bad = tensor_dim_walk(w, begin, end, (const int64_t[]){0, i * w->along[INDEX], i * w->along[OTHER]});
+    return bad;
+}
+
+/* Lines along dim, one for each place of the other dims. */
+static int64_t change_lines(const DimWalk *w, const int64_t *at, const int64_t *step, int64_t n) {
+    const Indexing *indexing = (const Indexing *)w;
+    const int64_t element = indexing->element;
+    int64_t bad = -1;
+    for (int64_t i = 0; i < n && bad < 0; i++) {
+        int64_t line[DIM_OPERANDS];
+        for (int k = 0; k < DIM_OPERANDS; k++) line[k] = at[k] + i * step[k];
+        if (element) memset(w->data[TABLE] + line[TABLE] * element, 0, (size_t)(indexing->size * element));
+        bad = indexing->row(w, line, w->along, w->length);
+    }
+    return bad;
+}
+
+static int64_t clear_row(const DimWalk *w, const int64_t *at, const int64_t *step, int64_t n) {
+    const int64_t element = ((const Indexing *)w)->element;
+    char *table = w->data[TABLE] + at[TABLE] * element;
+    if (step[TABLE] == 1)
+        memset(table, 0, (size_t)(n * element));
+    else
+        for (int64_t i = 0; i < n; i++) memset(table + i * step[TABLE] * element, 0, (size_t)element);
+    return -1;
+}
+
+/* Rows in the order of the slices of the table to which they go. */
+static int64_t change_groups(const void *arguments, int64_t begin, int64_t end) {
+    const Indexing *indexing = arguments;
+    const DimWalk *w = &indexing->walk;
+    Indexing clearing = *indexing;
+    clearing.walk.row = clear_row;
+    for (int64_t slice = begin; slice < end; slice++) {
+        if (indexing->element)
+            tensor_dim_walk(&clearing.walk, 0, w->places, (const int64_t[]){slice * indexing->stride, 0, 0});
+        for (int64_t i = indexing->starts[slice]; i < indexing->starts[slice + 1]; i++) {
+            const int64_t at = indexing->order[i];
+            tensor_dim_walk(w, 0, w->places, (const int64_t[]){0, at * w->along[INDEX], at * w->along[OTHER]});
+        }
+    }
+    return -1;
+}
+
+/* Sorts the places along dim by their index, by counting. */
+static bool group(Indexing *indexing) {
+    const DimWalk *w = &indexing->walk;
+    const int64_t slices = indexing->size, n = w->length, count = slices + 1;
+    ct_tensor *starts = tensor_full(CT_I64, &count, 1, 0), *order = tensor_new(CT_I64, &n, 1);
+    if (!starts || !order) return false;
+    int64_t *start = (int64_t *)starts->data, *places = (int64_t *)order->data;
+    const int64_t *index = (const int64_t *)w->data[INDEX], step = w->along[INDEX];
+    for (int64_t i = 0; i < n; i++) start[index[i * step]]++;
+    for (int64_t i = 1; i < count; i++) start[i] += start[i - 1];
+    for (int64_t i = n; i-- > 0;) places[--start[index[i * step]]] = i;
+    indexing->starts = start;
+    indexing->order = places;
+    return true;
+}
+
+/* Changes table at the indices: `slices` if index, made from `given`, names whole slices of dim. A `fresh` table, which
+ * is row-major, begins as zeros: what is reached piece by piece is cleared just before. */
+static bool change_at(DimRow *row, ct_tensor *table, int dim, ct_tensor *index, ct_tensor *other, ct_tensor *given,
+                      bool slices, bool fresh) {
     CT_SCOPED;
-    ct_dtype dtype = (ct_dtype)x->dtype;
-    ct_dtype compute = dtype == CT_F64 ? CT_F64 : tensor_is_floating(dtype) ? CT_F32 : CT_I64;
-    ct_tensor *y = tensor_to(x, compute), *added = tensor_as(src, compute);
-    ct_tensor *table = y ? with_dims(y) : NULL;
-    added = added ? with_dims(added) : NULL;
-    index = with_dims(index);
-    if (!table || !added || !index) return NULL;
-    Row *row = compute == CT_F64 ? add_f64 : compute == CT_F32 ? add_f32 : add_i64;
-    Walk w = plan(row, table, dim, index, added, false);
-    int64_t others = w.length ? index->numel / w.length : 0, grain = GRAIN / (w.length ? w.length : 1);
-    tensor_launch(add_all, &w, sizeof w, others, grain > LINE ? grain : LINE);
-    return ct_scope_keep(tensor_as(y, dtype));
+    table = tensor_with_dims(table);
+    other = tensor_with_dims(other);
+    index = tensor_with_dims(index);
+    if (!table || !other || !index) return false;
+    Indexing indexing = plan(row, table, dim, index, other, false);
+    DimWalk *w = &indexing.walk;
+    const int64_t length = w->length > 0 ? w->length : 1, step = w->step[w->ndim - 1][OTHER];
+    const int64_t element = tensor_dtype_size((ct_dtype)table->dtype);
+    const bool lines = w->places == 1 || llabs(w->along[OTHER]) < llabs(step);
+    const bool grouped = slices && !lines && index->numel > GRAIN;
+    const bool by_pieces = grouped || (lines && indexing.stride == 1 && w->places * indexing.size == table->numel);
+    if (fresh && by_pieces && index->numel > 0) indexing.element = element;
+    else if (fresh) memset(table->data, 0, (size_t)(table->numel * element));
+    bool good = false;
+    if (grouped) {
+        if (!tensor_check_indices(given, indexing.size, INT64_MIN, "index") || !group(&indexing)) return false;
+        good = tensor_launch(change_groups, &indexing, sizeof indexing, indexing.size,
+                             indexing.size / (index->numel / GRAIN) + 1) < 0;
+    } else if (lines && index->numel > 0) {
+        w->row = change_lines;
+        good = tensor_launch(walk_all, &indexing, sizeof indexing, w->places, GRAIN / length) < 0;
+    } else if (index->numel > 0) {
+        const int64_t grain = GRAIN / length;
+        good = tensor_launch(change_rows, &indexing, sizeof indexing, w->places, grain > LINE ? grain : LINE) < 0;
+    }
+    return good || tensor_check_indices(given, indexing.size, INT64_MIN, "index");
+}
+
+/* y, of a type that computes, with src added at the indices, as `dtype`. */
+static ct_tensor *add_at(ct_tensor *y, int dim, ct_tensor *index, ct_tensor *src, ct_tensor *given, bool slices,
+                         bool fresh, ct_dtype dtype) {
+    static DimRow *const rows[] = {[CT_F32] = add_f32, [CT_F64] = add_f64, [CT_I64] = add_i64};
+    ct_tensor *added = y ? tensor_as(src, (ct_dtype)y->dtype) : NULL;
+    if (!added || !change_at(rows[y->dtype], y, dim, index, added, given, slices, fresh)) return NULL;
+    return tensor_as(y, dtype);
+}
+
+ct_tensor *tensor_index_sum(const int64_t *shape, int ndim, int dim, ct_tensor *index, ct_tensor *src) {
+    CT_SCOPED;
+    const bool slices = index->ndim != src->ndim || index->ndim == 1;
+    ct_tensor *wide = tensor_as(index, CT_I64),
+              *spread_index = wide && slices ? spread(wide, src->shape, src->ndim, dim) : wide;
+    ct_tensor *y = tensor_new(tensor_compute_dtype((ct_dtype)src->dtype), shape, ndim);
+    if (!y || !spread_index) return NULL;
+    return ct_scope_keep(add_at(y, dim, spread_index, src, wide, slices, true, (ct_dtype)src->dtype));
 }
 
 static bool check_same_dtype(const ct_tensor *x, const ct_tensor *src) {
@@ -276,7 +336,7 @@ static bool check_same_dtype(const ct_tensor *x, const ct_tensor *src) {
 ct_tensor *tensor_index_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
     CT_SCOPED;
     int64_t shape[CT_MAX_DIMS];
-    ct_tensor *wide = index_of_dim(x, dim, index);
+    ct_tensor *wide = index_of_slices(index);
     if (!wide || !check_same_dtype(x, src)) return NULL;
     memcpy(shape, x->shape, sizeof shape);
     shape[dim] = wide->numel;
@@ -288,58 +348,32 @@ ct_tensor *tensor_index_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *
                      (long long)wide->numel);
         return NULL;
     }
-    ct_tensor *spread_index = spread(wide, shape, x->ndim, dim);
-    return spread_index ? ct_scope_keep(add_at(x, dim, spread_index, src)) : NULL;
+    const ct_dtype dtype = (ct_dtype)x->dtype;
+    ct_tensor *spread_index = spread(wide, shape, x->ndim, dim), *y = tensor_to(x, tensor_compute_dtype(dtype));
+    return spread_index && y ? ct_scope_keep(add_at(y, dim, spread_index, src, wide, true, false, dtype)) : NULL;
+}
+
+/* Checks what is scattered into x; NULL with an error, else the index as I64. */
+static ct_tensor *index_of_elements(const ct_tensor *x, int dim, ct_tensor *index, const ct_tensor *src) {
+    if (!check_index_dtype(index, "index") || !check_fits(index, x, "x", dim) ||
+        !check_fits(index, src, "src", -1) || !check_same_dtype(x, src))
+        return NULL;
+    return tensor_as(index, CT_I64);
 }
 
 ct_tensor *tensor_scatter_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
     CT_SCOPED;
-    if (!check_index_dtype(index, "index") || !check_fits(index, x, "x", dim) ||
-        !check_fits(index, src, "src", -1) || !check_same_dtype(x, src) ||
-        !tensor_check_indices(index, x->ndim ? x->shape[dim] : 1, INT64_MIN, "index"))
-        return NULL;
-    ct_tensor *wide = tensor_as(index, CT_I64);
-    return wide ? ct_scope_keep(add_at(x, dim, wide, src)) : NULL;
+    const ct_dtype dtype = (ct_dtype)x->dtype;
+    ct_tensor *wide = index_of_elements(x, dim, index, src),
+              *y = wide ? tensor_to(x, tensor_compute_dtype(dtype)) : NULL;
+    return y ? ct_scope_keep(add_at(y, dim, wide, src, wide, false, false, dtype)) : NULL;
 }
 
-/* ---- classes ---- */
-
-/* The largest index + 1. */
-static bool count_classes(ct_tensor *index, int64_t *classes) {
+ct_tensor *tensor_scatter(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
     CT_SCOPED;
-    if (index->numel == 0) {
-        tensor_error(CT_ERR_VALUE, "an index of shape %s has no largest class: give the number of classes",
-                     tensor_shape_of(index));
-        return false;
-    }
-    ct_tensor *largest = tensor_amax(index, (1u << index->ndim) - 1, false);
-    largest = largest ? tensor_as(largest, CT_I64) : NULL;
-    if (!largest) return false;
-    int64_t value = *(const int64_t *)largest->data;
-    *classes = value < 0 ? 0 : value == INT64_MAX ? value : value + 1;
-    return true;
-}
-
-ct_tensor *tensor_one_hot(ct_tensor *index, int64_t classes) {
-    CT_SCOPED;
-    if (!check_index_dtype(index, "index")) return NULL;
-    if (classes < -1 || index->ndim == CT_MAX_DIMS) {
-        tensor_error(classes < -1 ? CT_ERR_VALUE : CT_ERR_SHAPE,
-                     "%lld classes, index of shape %s; expected -1 or more, and at most %d dims",
-                     (long long)classes, tensor_shape_of(index), CT_MAX_DIMS - 1);
+    ct_tensor *wide = index_of_elements(x, dim, index, src),
+              *y = wide ? tensor_to(x, (ct_dtype)x->dtype) : NULL;
+    if (!y || !change_at(write_rows[ct_dtype_size((ct_dtype)x->dtype)], y, dim, wide, src, wide, false, false))
         return NULL;
-    }
-    if (classes == -1 && !count_classes(index, &classes)) return NULL;
-    if (!tensor_check_indices(index, classes, INT64_MIN, "class")) return NULL;
-    int64_t shape[CT_MAX_DIMS], one[CT_MAX_DIMS];
-    memcpy(shape, index->shape, sizeof shape);
-    memcpy(one, index->shape, sizeof one);
-    shape[index->ndim] = classes;
-    one[index->ndim] = 1;
-    if (!tensor_check_shape(CT_I64, shape, index->ndim + 1)) return NULL;
-    ct_tensor *zeros = tensor_full(CT_I64, shape, index->ndim + 1, 0);
-    ct_tensor *ones = tensor_full(CT_I64, one, index->ndim + 1, 1),
-              *last = tensor_unsqueeze(index, index->ndim);
-    if (!zeros || !ones || !last) return NULL;
-    return ct_scope_keep(index->numel ? tensor_scatter_add(zeros, index->ndim, last, ones) : zeros);
+    return ct_scope_keep(y);
 }

@@ -78,3 +78,15 @@ ct_tensor *tensor_pad(ct_tensor *x, const int64_t (*pads)[2], double value) {
     if (!from || !to || tensor_copy_into(to, from) != CT_OK) return NULL;
     return ct_scope_keep(y);
 }
+
+ct_tensor *tensor_roll(ct_tensor *x, const int64_t *shifts) {
+    CT_SCOPED;
+    ct_tensor *y = x;
+    for (int d = 0; d < x->ndim && y; d++) {
+        const int64_t size = x->shape[d], start = shifts[d] > 0 ? size - shifts[d] : -shifts[d];
+        if (shifts[d] == 0) continue;
+        ct_tensor *parts[] = {tensor_slice(y, d, start, size - start, 1), tensor_slice(y, d, 0, start, 1)};
+        y = parts[0] && parts[1] ? tensor_cat(parts, 2, d) : NULL;
+    }
+    return y ? ct_scope_keep(y == x ? tensor_clone(x) : y) : NULL;
+}

@@ -110,12 +110,24 @@ ADAPTER(pad) {
     return ct_pad(TENSOR("x"), LIST("pad"), modes[DIM("mode")], NUMBER("value"));
 }
 
+CALL(cumsum, ct_cumsum(TENSOR("x"), DIM("dim")))
+CALL(cumprod, ct_cumprod(TENSOR("x"), DIM("dim")))
+CALL(roll, ct_roll(TENSOR("x"), argument(arguments, "shifts")->list, LIST("dims")))
+
+ADAPTER(sort) {
+    return ct_sort(TENSOR("x"), DIM("dim"), FLAG("descending"), others);
+}
+
+ADAPTER(topk) {
+    return ct_topk(TENSOR("x"), INTEGER("k"), DIM("dim"), FLAG("largest"), others);
+}
+
+CALL(scatter, ct_scatter(TENSOR("x"), DIM("dim"), TENSOR("idx"), TENSOR("src")))
 CALL(index_select, ct_index_select(TENSOR("x"), DIM("dim"), TENSOR("idx")))
 CALL(gather, ct_gather(TENSOR("x"), DIM("dim"), TENSOR("idx")))
 CALL(scatter_add, ct_scatter_add(TENSOR("x"), DIM("dim"), TENSOR("idx"), TENSOR("src")))
-/* In place on a copy: what index_add is. */
-CALL(index_add, ct_index_add_(ct_clone(TENSOR("x")), DIM("dim"), TENSOR("idx"),
-                              ct_mul_scalar(TENSOR("src"), NUMBER("alpha"))))
+CALL(index_add,
+     ct_index_add(TENSOR("x"), DIM("dim"), TENSOR("idx"), ct_mul_scalar(TENSOR("src"), NUMBER("alpha"))))
 CALL(embedding, ct_embedding(TENSOR("w"), TENSOR("idx"), INTEGER("padding_idx")))
 CALL(softmax, ct_softmax(TENSOR("x"), DIM("dim")))
 CALL(log_softmax, ct_log_softmax(TENSOR("x"), DIM("dim")))
@@ -241,6 +253,12 @@ static const GoldenOp ops[] = {
     {"repeat", .adapter = repeat},
     {"flip", .adapter = flip},
     {"pad", .adapter = pad},
+    {"cumsum", .adapter = cumsum},
+    {"cumprod", .adapter = cumprod},
+    {"roll", .adapter = roll},
+    {"sort", .adapter = sort},
+    {"topk", .adapter = topk},
+    {"scatter", .adapter = scatter},
     {"index_select", .adapter = index_select},
     {"gather", .adapter = gather},
     {"scatter_add", .adapter = scatter_add},

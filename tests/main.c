@@ -16,6 +16,7 @@ static Suite *(*const suites[])(void) = {
     functions_suite,
     losses_suite,
     views_suite,
+    index_suite,
     nn_suite,
     optim_suite,
     badinput_suite,

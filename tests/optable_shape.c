@@ -45,6 +45,12 @@
         .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES sizes_}, .dims = {__VA_ARGS__},                 \
         .ndims = COUNT(__VA_ARGS__)                                                                          \
     }
+#define ROLL(variant_, adapter, operand, sizes_, ...)                                                        \
+    {                                                                                                        \
+        .name = "ct_roll", .variant = variant_, .call = adapter, .entry = rolled, .x = {operand},            \
+        .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES sizes_}, .dims = {__VA_ARGS__},                 \
+        .ndims = COUNT(__VA_ARGS__)                                                                          \
+    }
 #define PAD(mode, variant_, f, operand, sizes_, ...)                                                         \
     {                                                                                                        \
         .name = "ct_pad", .variant = mode variant_, .text = mode, .call = pad, .entry = f, .x = {operand},   \
@@ -74,6 +80,29 @@ static double repeated(const int64_t *at, const Dense *x, const Row *row) {
     int lead = row->shape.ndim - x->shape.ndim;
     for (int d = 0; d < x->shape.ndim; d++) index[d] = at[lead + d] % x->shape.sizes[d];
     return dense_at(x, index, x->shape.ndim);
+}
+
+static double repeated_each(const int64_t *at, const Dense *x, const Row *row) {
+    int64_t index[CT_MAX_DIMS], dim = row->dims[1];
+    memcpy(index, at, sizeof(int64_t) * (size_t)row->shape.ndim);
+    index[dim] /= row->dims[0];
+    return dense_at(x, index, row->shape.ndim);
+}
+/* dims: shifts, then dims; without dims x is taken as flattened. */
+static double rolled(const int64_t *at, const Dense *x, const Row *row) {
+    int64_t index[CT_MAX_DIMS], n = row->ndims / 2, all = dense_numel(x);
+    if (n == 0) return x->values[((at[0] * row->shape.sizes[1] + at[1] - row->dims[0]) % all + all) % all];
+    memcpy(index, at, sizeof(int64_t) * (size_t)row->shape.ndim);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t dim = row->dims[n + i], size = x->shape.sizes[dim];
+        index[dim] = ((index[dim] - row->dims[i]) % size + size) % size;
+    }
+    return dense_at(x, index, row->shape.ndim);
+}
+/* Grid at[0] of those stacked. */
+static double grid_at(const int64_t *at, const Dense *x, const Row *row) {
+    (void)row;
+    return x[at[0]].values[x[at[0]].shape.ndim ? at[1 + at[0]] : 0];
 }
 
 /* Where padding takes index i of a dim of size n from: -1 for the constant. */
@@ -141,6 +170,15 @@ CALL(cat, ct_cat(x, operand_count(row), (int)row->offset))
 CALL(cat_from_the_end, ct_cat(x, operand_count(row), (int)row->offset - row->shape.ndim))
 CALL(stack, ct_stack(x, operand_count(row), (int)row->offset))
 CALL(repeat, ct_repeat(x[0], row->dims, row->ndims))
+CALL(tile, ct_tile(x[0], row->dims, row->ndims))
+CALL(repeat_interleave, ct_repeat_interleave(x[0], row->dims[0], DIM(1)))
+CALL(roll, ct_roll(x[0], row->dims, row->dims + row->ndims / 2, row->ndims / 2))
+CALL(roll_flat, ct_roll(x[0], row->dims, NULL, 1))
+static ct_tensor *meshgrid(ct_tensor *const *x, const Row *row) {
+    ct_tensor *grids[MAX_ROW_OPERANDS];
+    int n = operand_count(row);
+    return ct_meshgrid(x, n, grids) == CT_OK ? ct_stack(grids, n, 0) : NULL;
+}
 CALL(flip, ct_flip(x[0], row->dims, row->ndims))
 CALL(pad, ct_pad(x[0], row->dims, row->ndims, row->text, row->p[0]))
 
@@ -237,6 +275,28 @@ static const Row rows[] = {
     REPEAT("same rank", X(2, 3), (4, 9), 2, 3),
     REPEAT("a new dim", X(2, 3), (2, 2, 6), 2, 1, 2),
     REPEAT("none", X(2, 3), (0, 3), 0, 1),
+    {.name = "ct_tile", .variant = "fewer counts", .call = tile, .entry = repeated, .x = {X(2, 3)},
+     .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES(2, 6)}, .dims = {2}, .ndims = 1},
+    {.name = "ct_tile", .variant = "a new dim", .call = tile, .entry = repeated, .x = {X(2, 3)},
+     .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES(2, 2, 9)}, .dims = {2, 1, 3}, .ndims = 3},
+    {.name = "ct_repeat_interleave", .variant = "first", .call = repeat_interleave, .entry = repeated_each,
+     .x = {X(2, 3)}, .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES(6, 3)}, .dims = {3, 0}, .ndims = 2},
+    {.name = "ct_repeat_interleave", .variant = "middle", .call = repeat_interleave, .entry = repeated_each,
+     .x = {X(2, 3, 4)}, .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES(2, 6, 4)}, .dims = {2, 1}, .ndims = 2},
+    {.name = "ct_repeat_interleave", .variant = "once", .call = repeat_interleave, .entry = repeated_each,
+     .x = {X(2, 3)}, .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES(2, 3)}, .dims = {1, 1}, .ndims = 2},
+    {.name = "ct_repeat_interleave", .variant = "none", .call = repeat_interleave, .entry = repeated_each,
+     .x = {X(2, 3)}, .dtypes = ANY_DTYPE, .flags = EXACT, .shape = {SIZES(2, 0)}, .dims = {0, 1}, .ndims = 2},
+    ROLL("one dim", roll, X(2, 5), (2, 5), 2, 1),
+    ROLL("two dims, far and back", roll, X(3, 4), (3, 4), 7, -1, 0, 1),
+    ROLL("a dim twice", roll, X(3, 4), (3, 4), 1, -2, 1, 1),
+    ROLL("not at all", roll, X(3, 4), (3, 4), 4, 1),
+    ROLL("flattened", roll_flat, X(3, 4), (3, 4), 5),
+    {.name = "ct_meshgrid", .call = meshgrid, .entry = grid_at, .x = {X(2), X(3), X(4)}, .dtypes = ANY_DTYPE,
+     .flags = EXACT | FIXED_DTYPE, .shape = {SIZES(3, 2, 3, 4)}},
+    {.name = "ct_meshgrid", .variant = "0-dim", .call = meshgrid, .entry = grid_at,
+     .x = {X(2), SCALAR_OPERAND(REAL, -3, 3)}, .dtypes = ANY_DTYPE, .flags = EXACT | FIXED_DTYPE,
+     .shape = {SIZES(2, 2, 1)}},
     VIEW(ct_flip, "one dim", flip, X(3, 4), 0, (3, 4), (4, -1), 3, 1),
     VIEW(ct_flip, "two dims", flip, X(2, 3, 4), 0, (2, 3, 4), (-12, 4, -1), 15, 0, -1),
     PAD("constant", "", padded_constant, X(3, 4), (6, 6), 1, 1, 2, 1),

@@ -13,6 +13,7 @@ Suite *autograd_suite(void);
 Suite *functions_suite(void);
 Suite *losses_suite(void);
 Suite *views_suite(void);
+Suite *index_suite(void);
 Suite *nn_suite(void);
 Suite *optim_suite(void);
 Suite *badinput_suite(void);

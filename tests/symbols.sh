@@ -4,7 +4,7 @@
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 library=$1/libcotangent.so
-whole='core runtime tensor unary binary inplace views losses autograd nn init optim'
+whole='core runtime tensor unary binary inplace reduce views join index losses autograd nn init optim'
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 bad=0

@@ -198,7 +198,7 @@ START_TEST(text_indexes) {
         ck_assert_msg(ct_numel(y) == 0 || *ct_data_f64(y) == good[i].first, "%s", good[i].text);
         ck_assert(y != x && ct_same_storage(x, y));
     }
-    assert_fails(ct_at(x, "0, 3"), CT_ERR_INDEX, "ct_at: index 3 is out of range for dim 1 of size 3");
+    assert_fails(ct_at(x, "0, 3"), CT_ERR_INDEX, "ct_at: \"0, 3\", at character 4: index 3 is out of range for dim 1 of size 3");
     assert_fails(ct_at(x, "0, 1, 2, 3"), CT_ERR_INDEX, "4 dims");
     assert_fails(ct_at(x, "..., ..."), CT_ERR_VALUE, "second");
     assert_fails(ct_at(x, "::0"), CT_ERR_VALUE, "step is 0");

@@ -1,6 +1,5 @@
-/* Indexing: by index tensors, by masks, by text. Reading and adding at indices are each other's adjoints. */
-#include "../internal/op.h"
-#include <ctype.h>
+/* Indexing: by index tensors and by masks. Reading and adding at indices are each other's adjoints. */
+#include "../internal/shared_ops.h"
 #include <string.h>
 
 /* ---- slices of a dim by a 1-dim index ---- */
@@ -15,6 +14,13 @@ static ct_tensor *index_add_forward(Call *c) {
 
 static ct_tensor *index_select_vjp(const Call *c, ct_tensor *g, int i);
 
+/* The indices are in range, as forward found. */
+bool autograd_gather_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    int ndim;
+    const int64_t *shape = autograd_input_shape(c, 0, &ndim);
+    return (dxs[0] = tensor_index_sum(shape, ndim, c->attr->dim, c->x[1], g)) != NULL;
+}
+
 static ct_tensor *index_add_vjp(const Call *c, ct_tensor *g, int i) {
     return i == 0 ? g : ct_index_select(g, c->attr->dim, c->x[1]);
 }
@@ -23,6 +29,7 @@ static const Op index_select_op = {.name = "index_select",
                                    .formula = "dx = dy added up at the indices",
                                    .forward = index_select_forward,
                                    .vjp = index_select_vjp,
+                                   .fused = autograd_gather_fused,
                                    .reads = {INPUT(1)}};
 static const Op index_add_op = {.name = "index_add",
                                 .formula = "dy/dx = 1, dsrc = dy at the indices",
@@ -39,6 +46,13 @@ ct_tensor *ct_index_select(ct_tensor *x, int dim, ct_tensor *index) {
     if (!tensor_given(x, "x")) return NULL;
     int along = tensor_dim(dim, x->ndim);
     return along < 0 ? NULL : APPLY(&index_select_op, ATTR(.dim = along), x, index);
+}
+
+ct_tensor *ct_index_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
+    FUNCTION("ct_index_add");
+    if (!tensor_given(x, "x")) return NULL;
+    int along = tensor_dim(dim, x->ndim);
+    return along < 0 ? NULL : APPLY(&index_add_op, ATTR(.dim = along), x, index, src);
 }
 
 ct_tensor *ct_index_add_(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
@@ -58,8 +72,6 @@ static ct_tensor *scatter_add_forward(Call *c) {
     return tensor_scatter_add(c->x[0], c->attr->dim, c->x[1], c->x[2]);
 }
 
-static ct_tensor *gather_vjp(const Call *c, ct_tensor *g, int i);
-
 static ct_tensor *scatter_add_vjp(const Call *c, ct_tensor *g, int i) {
     return i == 0 ? g : ct_gather(g, c->attr->dim, c->x[1]);
 }
@@ -67,7 +79,8 @@ static ct_tensor *scatter_add_vjp(const Call *c, ct_tensor *g, int i) {
 static const Op gather_op = {.name = "gather",
                              .formula = "dx = dy added up at the indices",
                              .forward = gather_forward,
-                             .vjp = gather_vjp,
+                             .vjp = autograd_gather_vjp,
+                             .fused = autograd_gather_fused,
                              .reads = {INPUT(1)}};
 static const Op scatter_add_op = {.name = "scatter_add",
                                   .formula = "dy/dx = 1, dsrc = dy at the indices",
@@ -75,7 +88,7 @@ static const Op scatter_add_op = {.name = "scatter_add",
                                   .vjp = scatter_add_vjp,
                                   .reads = {0, 0, INPUT(1)}};
 
-static ct_tensor *gather_vjp(const Call *c, ct_tensor *g, int i) {
+ct_tensor *autograd_gather_vjp(const Call *c, ct_tensor *g, int i) {
     return APPLY(&scatter_add_op, ATTR(.dim = c->attr->dim), autograd_input_zeros(c, i), c->x[1], g);
 }
 
@@ -94,25 +107,92 @@ static ct_tensor *cut_to(ct_tensor *src, const ct_tensor *index) {
     return src;
 }
 
-ct_tensor *ct_scatter_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
-    FUNCTION("ct_scatter_add");
+static ct_tensor *scatter_by(const Op *op, ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
     CT_SCOPED;
     if (!tensor_given(x, "x") || !tensor_given(index, "index") || !tensor_given(src, "src")) return NULL;
     int along = tensor_dim(dim, x->ndim);
     if (along < 0) return NULL;
-    return ct_scope_keep(APPLY(&scatter_add_op, ATTR(.dim = along), x, index, cut_to(src, index)));
+    return ct_scope_keep(APPLY(op, ATTR(.dim = along), x, index, cut_to(src, index)));
+}
+
+ct_tensor *ct_scatter_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
+    FUNCTION("ct_scatter_add");
+    return scatter_by(&scatter_add_op, x, dim, index, src);
+}
+
+static ct_tensor *scatter_forward(Call *c) {
+    return tensor_scatter(c->x[0], c->attr->dim, c->x[1], c->x[2]);
+}
+
+/* Where something was written over what was written before, by a later index along dim: BOOL, of index's shape. */
+static ct_tensor *overwritten(const Call *c, const ct_tensor *like) {
+    const ct_tensor *index = c->x[1];
+    const int dim = c->attr->dim;
+    int64_t line[CT_MAX_DIMS];
+    for (int d = 0; d < index->ndim; d++) line[d] = d == dim ? index->shape[d] : 1;
+    ct_tensor *place = ct_arange(CT_I64, 0, index->ndim ? (double)index->shape[dim] : 1, 1);
+    place = ct_expand(ct_reshape(place, line, index->ndim), index->shape, index->ndim);
+    ct_tensor *last = ct_scatter(ct_zeros(CT_I64, like->shape, like->ndim), dim, c->x[1], place);
+    return ct_ne(ct_gather(last, dim, c->x[1]), place);
+}
+
+static ct_tensor *scatter_vjp(const Call *c, ct_tensor *g, int i) {
+    ct_tensor *index = c->x[1];
+    if (i == 2) return ct_masked_fill(ct_gather(g, c->attr->dim, index), overwritten(c, g), 0);
+    ct_tensor *zeros = tensor_full((ct_dtype)g->dtype, index->shape, index->ndim, 0);
+    return ct_scatter(g, c->attr->dim, index, zeros);
+}
+
+static const Op scatter_op = {.name = "scatter",
+                              .formula = "dx = dy, 0 where src was written; dsrc = dy at the indices",
+                              .forward = scatter_forward,
+                              .vjp = scatter_vjp,
+                              .reads = {INPUT(1), 0, INPUT(1)}};
+
+ct_tensor *ct_scatter(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src) {
+    FUNCTION("ct_scatter");
+    return scatter_by(&scatter_op, x, dim, index, src);
+}
+
+ct_tensor *ct_take_along_dim(ct_tensor *x, ct_tensor *index, int dim) {
+    FUNCTION("ct_take_along_dim");
+    CT_SCOPED;
+    if (!tensor_given(x, "x") || !tensor_given(index, "index")) return NULL;
+    int along = tensor_dim(dim, x->ndim);
+    if (along < 0) return NULL;
+    if (index->ndim != x->ndim) {
+        tensor_error(CT_ERR_SHAPE, "the index has shape %s, x %s; expected as many dims", tensor_shape_of(index),
+                     tensor_shape_of(x));
+        return NULL;
+    }
+    int64_t own[CT_MAX_DIMS], other[CT_MAX_DIMS];
+    memcpy(own, x->shape, sizeof own);
+    memcpy(other, index->shape, sizeof other);
+    if (x->ndim) own[along] = other[along] = 1;
+    Shape joined;
+    if (!tensor_broadcast(own, x->ndim, other, x->ndim, &joined)) return NULL;
+    memcpy(own, joined.sizes, sizeof own);
+    memcpy(other, joined.sizes, sizeof other);
+    if (x->ndim) {
+        own[along] = x->shape[along];
+        other[along] = index->shape[along];
+    }
+    return ct_scope_keep(ct_gather(ct_expand(x, own, x->ndim), along, ct_expand(index, other, x->ndim)));
 }
 
 /* ---- masks ---- */
+
+static bool is_mask(const ct_tensor *mask) {
+    if (mask->dtype == CT_BOOL) return true;
+    tensor_error(CT_ERR_DTYPE, "the mask is %s; expected bool", ct_dtype_name((ct_dtype)mask->dtype));
+    return false;
+}
 
 static ct_tensor *masked_fill_forward(Call *c) {
     CT_SCOPED;
     ct_tensor *x = c->x[0], *mask = c->x[1];
     int64_t sizes[CT_MAX_DIMS];
-    if (mask->dtype != CT_BOOL) {
-        tensor_error(CT_ERR_DTYPE, "the mask is %s; expected bool", ct_dtype_name((ct_dtype)mask->dtype));
-        return NULL;
-    }
+    if (!is_mask(mask)) return NULL;
     if (!tensor_expand_shape(mask, x->shape, x->ndim, sizes)) return NULL;
     ct_tensor *value = tensor_full((ct_dtype)x->dtype, NULL, 0, c->attr->alpha);
     return value ? ct_scope_keep(tensor_where(mask, value, x)) : NULL;
@@ -136,6 +216,25 @@ ct_tensor *ct_masked_fill(ct_tensor *x, ct_tensor *mask, double value) {
 ct_tensor *ct_masked_fill_(ct_tensor *x, ct_tensor *mask, double value) {
     FUNCTION("ct_masked_fill_");
     return APPLY_IN_PLACE(&masked_fill_op, ATTR(.alpha = value), x, mask);
+}
+
+/* The places of the mask's true elements in row-major order pick those of x. */
+ct_tensor *ct_masked_select(ct_tensor *x, ct_tensor *mask) {
+    FUNCTION("ct_masked_select");
+    CT_SCOPED;
+    Shape joined;
+    const int64_t all = -1;
+    if (!tensor_given(x, "x") || !tensor_given(mask, "mask") || !is_mask(mask) ||
+        !tensor_broadcast(x->shape, x->ndim, mask->shape, mask->ndim, &joined))
+        return NULL;
+    ct_tensor *spread = tensor_expand(mask, joined.sizes, joined.ndim), *places = spread ? tensor_places(spread) : NULL;
+    ct_tensor *flat = ct_reshape(ct_expand(x, joined.sizes, joined.ndim), &all, 1);
+    return places ? ct_scope_keep(ct_index_select(flat, 0, places)) : NULL;
+}
+
+ct_tensor *ct_nonzero(ct_tensor *x) {
+    FUNCTION("ct_nonzero");
+    return tensor_given(x, "x") ? tensor_nonzero(x) : NULL;
 }
 
 static ct_tensor *triangle_forward(Call *c) {
@@ -199,10 +298,23 @@ static ct_tensor *embedding_vjp(const Call *c, ct_tensor *g, int i) {
     return APPLY(&index_add_op, ATTR(.dim = 0), autograd_input_zeros(c, i), flat, of_rows);
 }
 
+static bool embedding_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    int ndim;
+    ct_tensor *index = c->x[1];
+    const int64_t *shape = autograd_input_shape(c, 0, &ndim), rows[2] = {index->numel, shape[1]};
+    ct_tensor *flat = tensor_reshape(index, rows, 1), *of_rows = flat ? tensor_reshape(g, rows, 2) : NULL;
+    ct_tensor *dx = of_rows ? tensor_index_sum(shape, 2, 0, flat, of_rows) : NULL;
+    ct_tensor *padding = dx && c->attr->start >= 0 ? tensor_slice(dx, 0, c->attr->start, 1, 1) : NULL;
+    if (padding) tensor_fill(padding, 0);
+    dxs[0] = dx;
+    return dx && (padding || c->attr->start < 0);
+}
+
 static const Op embedding_op = {.name = "embedding",
                                 .formula = "dweight = dy added up in the rows of the indices",
                                 .forward = embedding_forward,
                                 .vjp = embedding_vjp,
+                                .fused = embedding_fused,
                                 .reads = {INPUT(1)}};
 
 ct_tensor *ct_embedding(ct_tensor *weight, ct_tensor *index, int64_t padding_idx) {
@@ -225,133 +337,4 @@ ct_tensor *ct_embedding(ct_tensor *weight, ct_tensor *index, int64_t padding_idx
 ct_tensor *ct_one_hot(ct_tensor *index, int64_t classes) {
     FUNCTION("ct_one_hot");
     return tensor_given(index, "index") ? tensor_one_hot(index, classes) : NULL;
-}
-
-/* ---- by text ---- */
-
-enum { END_OF_TEXT, INTEGER, SLICE, NEW_DIM, ELLIPSIS, MAX_ITEMS = 64 };
-
-typedef struct {
-    int kind;
-    int64_t index, start, stop, step; /* an INTEGER's, a SLICE's */
-} Item;
-
-typedef struct {
-    const char *text, *at;
-} Reader;
-
-static bool complain(const Reader *r, const char *problem) {
-    tensor_error(CT_ERR_VALUE, "\"%s\", at character %d: %s", r->text, (int)(r->at - r->text) + 1, problem);
-    return false;
-}
-
-static void skip_blanks(Reader *r) {
-    while (isspace((unsigned char)*r->at)) r->at++;
-}
-
-/* Passes over the word if it stands here. */
-static bool accept(Reader *r, const char *word) {
-    skip_blanks(r);
-    size_t length = strlen(word);
-    if (strncmp(r->at, word, length) != 0) return false;
-    r->at += length;
-    return true;
-}
-
-/* An integer, if one stands here. */
-static bool read_integer(Reader *r, int64_t *value, bool *found) {
-    skip_blanks(r);
-    const char *digit = r->at + (*r->at == '-' || *r->at == '+');
-    int sign = *r->at == '-' ? -1 : 1;
-    *found = *digit >= '0' && *digit <= '9';
-    if (!*found) return true;
-    *value = 0;
-    for (; *digit >= '0' && *digit <= '9'; digit++)
-        if (__builtin_mul_overflow(*value, 10, value) ||
-            __builtin_add_overflow(*value, sign * (*digit - '0'), value))
-            return complain(r, "the number is too large");
-    r->at = digit;
-    return true;
-}
-
-/* The rest of a slice, from its first colon on. */
-static bool read_slice(Reader *r, Item *item, bool has_start) {
-    bool has_stop, has_step = false;
-    item->kind = SLICE;
-    item->start = item->index;
-    if (!read_integer(r, &item->stop, &has_stop)) return false;
-    if (accept(r, ":") && !read_integer(r, &item->step, &has_step)) return false;
-    if (!has_step) item->step = 1;
-    if (item->step == 0) return complain(r, "the step is 0");
-    if (!has_start) item->start = item->step > 0 ? 0 : CT_END;
-    if (!has_stop) item->stop = CT_END;
-    return true;
-}
-
-static bool read_item(Reader *r, Item *item) {
-    bool found;
-    *item = (Item){0};
-    if (accept(r, "..."))
-        item->kind = ELLIPSIS;
-    else if (accept(r, "None"))
-        item->kind = NEW_DIM;
-    else {
-        if (!read_integer(r, &item->index, &found)) return false;
-        item->kind = INTEGER;
-        if (accept(r, ":")) {
-            if (!read_slice(r, item, found)) return false;
-        } else if (!found) {
-            return complain(r, "expected an integer, a slice, None or ...");
-        }
-    }
-    skip_blanks(r);
-    if (*r->at && *r->at != ',') return complain(r, "expected a comma or the end");
-    if (*r->at) r->at++;
-    skip_blanks(r);
-    return true;
-}
-
-/* Items up to END_OF_TEXT, one of which is an ELLIPSIS; *dims is how many dims of x that stands for. */
-static bool read_items(const ct_tensor *x, const char *text, Item *items, int *dims) {
-    Reader r = {text, text};
-    int n = 0, used = 0, ellipses = 0;
-    for (skip_blanks(&r); *r.at; n++) {
-        if (n == MAX_ITEMS - 2) return complain(&r, "too many items");
-        if (!read_item(&r, &items[n])) return false;
-        used += items[n].kind == INTEGER || items[n].kind == SLICE;
-        ellipses += items[n].kind == ELLIPSIS;
-        if (ellipses > 1) return complain(&r, "a second ...");
-    }
-    if (!ellipses) items[n++] = (Item){.kind = ELLIPSIS};
-    items[n] = (Item){.kind = END_OF_TEXT};
-    *dims = x->ndim - used;
-    if (*dims >= 0) return true;
-    tensor_error(CT_ERR_INDEX, "\"%s\" takes indices of %d dims; x has shape %s", text, used,
-                 tensor_shape_of(x));
-    return false;
-}
-
-ct_tensor *ct_at(ct_tensor *x, const char *index) {
-    FUNCTION("ct_at");
-    CT_SCOPED;
-    Item items[MAX_ITEMS];
-    int rest, n = 0, dim, result = 0;
-    if (!tensor_given(x, "x") || !tensor_given(index, "index") || !read_items(x, index, items, &rest))
-        return NULL;
-    ct_tensor *y = ct_view(x, x->shape, x->ndim);
-    while (items[n].kind != END_OF_TEXT) n++;
-    dim = x->ndim; /* from the last item on, so that dims keep their numbers */
-    for (int i = n; i-- > 0 && y;) {
-        if (items[i].kind == ELLIPSIS)
-            dim -= rest;
-        else if (items[i].kind == INTEGER)
-            y = ct_select(y, --dim, items[i].index);
-        else if (items[i].kind == SLICE)
-            y = ct_slice(y, --dim, items[i].start, items[i].stop, items[i].step);
-    }
-    for (int i = 0; i < n && y; i++) {
-        if (items[i].kind == NEW_DIM) y = ct_unsqueeze(y, result);
-        result += items[i].kind == ELLIPSIS ? rest : items[i].kind != INTEGER;
-    }
-    return ct_scope_keep(y);
 }

@@ -1,6 +1,7 @@
-/* Joining tensors, splitting them, and placing them inside larger ones. */
+/* Joining tensors, splitting them, repeating and turning them. */
 #include "../internal/op.h"
 #include "../../tensor/internal/memory.h"
+#include <limits.h>
 #include <string.h>
 
 static bool check_list(ct_tensor *const *xs, int n) {
@@ -138,12 +139,13 @@ int ct_unbind(ct_tensor *x, int dim, ct_tensor **out, int max_out) {
 
 /* ---- repeat ---- */
 
-/* x [.., s, ..] -> [.., count · s, ..]: as three dims, of which the middle one is new. */
-static ct_tensor *repeat_dim(ct_tensor *x, int dim, int64_t count) {
+/* x [.., s, ..] -> [.., count · s, ..]: as three dims, of which the middle one is new. It stands before dim, or, where
+ * each index is repeated by itself, behind it. */
+static ct_tensor *repeat_dim(ct_tensor *x, int dim, int64_t count, bool each) {
     CT_SCOPED;
     int64_t joined[3] = {1, 1, 1}, shape[CT_MAX_DIMS];
     for (int d = 0; d < x->ndim; d++) {
-        joined[d < dim ? 0 : 2] *= x->shape[d];
+        joined[d < dim + each ? 0 : 2] *= x->shape[d];
         shape[d] = x->shape[d];
     }
     if (__builtin_mul_overflow(shape[dim], count, &shape[dim]) ||
@@ -157,26 +159,125 @@ static ct_tensor *repeat_dim(ct_tensor *x, int dim, int64_t count) {
     return ct_scope_keep(ct_reshape(ct_expand(rows, joined, 3), shape, x->ndim));
 }
 
-ct_tensor *ct_repeat(ct_tensor *x, const int64_t *reps, int n) {
-    FUNCTION("ct_repeat");
+static bool check_count(int64_t count, int dim) {
+    if (count >= 0) return true;
+    tensor_error(CT_ERR_VALUE, "count %lld for dim %d; expected 0 or more", (long long)count, dim);
+    return false;
+}
+
+/* x, repeated along n dims, of which the first are new where x has fewer. */
+static ct_tensor *repeat_dims(ct_tensor *x, const int64_t *reps, int n) {
     CT_SCOPED;
     int64_t shape[CT_MAX_DIMS];
-    if (!tensor_given(x, "x") || (n > 0 && !tensor_given(reps, "reps"))) return NULL;
-    if (n < x->ndim || n > CT_MAX_DIMS) {
-        tensor_error(CT_ERR_SHAPE, "%d counts for x %s; expected one for each dim, at most %d", n,
-                     tensor_shape_of(x), CT_MAX_DIMS);
-        return NULL;
-    }
     for (int d = 0; d < n; d++) {
         shape[d] = d < n - x->ndim ? 1 : x->shape[d - (n - x->ndim)];
-        if (reps[d] >= 0) continue;
-        tensor_error(CT_ERR_VALUE, "count %lld for dim %d; expected 0 or more", (long long)reps[d], d);
-        return NULL;
+        if (!check_count(reps[d], d)) return NULL;
     }
     ct_tensor *y = ct_reshape(x, shape, n);
     for (int d = n; d-- > 0 && y;)
-        if (reps[d] != 1) y = repeat_dim(y, d, reps[d]);
+        if (reps[d] != 1) y = repeat_dim(y, d, reps[d], false);
     return ct_scope_keep(y && ct_same_storage(x, y) ? ct_clone(y) : y);
+}
+
+ct_tensor *ct_repeat(ct_tensor *x, const int64_t *reps, int n) {
+    FUNCTION("ct_repeat");
+    if (!tensor_given(x, "x") || (n > 0 && !tensor_given(reps, "reps"))) return NULL;
+    if (n >= x->ndim && n <= CT_MAX_DIMS) return repeat_dims(x, reps, n);
+    tensor_error(CT_ERR_SHAPE, "%d counts for x %s; expected one for each dim, at most %d", n, tensor_shape_of(x),
+                 CT_MAX_DIMS);
+    return NULL;
+}
+
+ct_tensor *ct_tile(ct_tensor *x, const int64_t *reps, int n) {
+    FUNCTION("ct_tile");
+    int64_t all[CT_MAX_DIMS];
+    if (!tensor_given(x, "x") || (n > 0 && !tensor_given(reps, "reps"))) return NULL;
+    if (n < 0 || n > CT_MAX_DIMS) {
+        tensor_error(CT_ERR_SHAPE, "%d counts for x %s; expected 0 to %d", n, tensor_shape_of(x), CT_MAX_DIMS);
+        return NULL;
+    }
+    const int missing = n < x->ndim ? x->ndim - n : 0;
+    for (int d = 0; d < missing; d++) all[d] = 1;
+    for (int d = 0; d < n; d++) all[missing + d] = reps[d];
+    return repeat_dims(x, all, missing + n);
+}
+
+ct_tensor *ct_repeat_interleave(ct_tensor *x, int64_t n, int dim) {
+    FUNCTION("ct_repeat_interleave");
+    if (!tensor_given(x, "x")) return NULL;
+    int along = tensor_dim_with_size(x, dim);
+    if (along < 0 || !check_count(n, along)) return NULL;
+    ct_tensor *y = repeat_dim(x, along, n, true);
+    return y && ct_same_storage(x, y) ? ct_clone(y) : y;
+}
+
+/* ---- grids ---- */
+
+/* Tensor i lies along dim i, and repeats along the others. */
+ct_status ct_meshgrid(ct_tensor *const *xs, int n, ct_tensor **out) {
+    FUNCTION("ct_meshgrid");
+    CT_SCOPED;
+    ct_tensor *grids[CT_MAX_DIMS];
+    int64_t shape[CT_MAX_DIMS];
+    if (!check_list(xs, n) || !tensor_given(out, "out")) return ct_error();
+    if (n > CT_MAX_DIMS) return tensor_error(CT_ERR_SHAPE, "%d tensors; expected at most %d", n, CT_MAX_DIMS);
+    for (int i = 0; i < n; i++) {
+        if (xs[i]->ndim > 1)
+            return tensor_error(CT_ERR_SHAPE, "tensor %d has shape %s; expected at most 1 dim", i,
+                                tensor_shape_of(xs[i]));
+        if (xs[i]->dtype != xs[0]->dtype)
+            return tensor_error(CT_ERR_DTYPE, "tensor %d is %s, the first %s; expected the same", i,
+                                ct_dtype_name((ct_dtype)xs[i]->dtype), ct_dtype_name((ct_dtype)xs[0]->dtype));
+        shape[i] = xs[i]->numel;
+    }
+    if (!tensor_check_shape((ct_dtype)xs[0]->dtype, shape, n)) return ct_error();
+    for (int i = 0; i < n; i++) {
+        int64_t line[CT_MAX_DIMS];
+        for (int d = 0; d < n; d++) line[d] = d == i ? shape[d] : 1;
+        grids[i] = ct_expand(ct_reshape(xs[i], line, n), shape, n);
+        if (!grids[i]) return ct_error();
+    }
+    for (int i = 0; i < n; i++) out[i] = ct_scope_keep(grids[i]);
+    return CT_OK;
+}
+
+/* ---- roll: attr.list says how far each dim goes round ---- */
+
+static ct_tensor *roll_forward(Call *c) {
+    return tensor_roll(c->x[0], c->attr->list);
+}
+
+static ct_tensor *roll_vjp(const Call *c, ct_tensor *g, int i);
+
+static const Op roll_op = {
+    .name = "roll", .formula = "dy/dx = 1, rolled back", .forward = roll_forward, .vjp = roll_vjp};
+
+static ct_tensor *roll_vjp(const Call *c, ct_tensor *g, int i) {
+    (void)i;
+    int64_t back[CT_MAX_DIMS];
+    for (int d = 0; d < c->attr->count; d++) back[d] = -c->attr->list[d];
+    return APPLY(&roll_op, ATTR(.count = c->attr->count, .list = back), g);
+}
+
+ct_tensor *ct_roll(ct_tensor *x, const int64_t *shifts, const int64_t *dims, int n) {
+    FUNCTION("ct_roll");
+    CT_SCOPED;
+    int64_t by[CT_MAX_DIMS] = {0};
+    const int64_t all = -1;
+    if (!tensor_given(x, "x") || !tensor_given(shifts, "shifts")) return NULL;
+    if (n < 1 || (!dims && n > 1)) {
+        tensor_error(CT_ERR_VALUE, "%d shifts; expected one for each dim, or 1 for x flattened", n);
+        return NULL;
+    }
+    for (int i = 0; i < n; i++) {
+        int dim = dims ? tensor_dim_with_size(x, dims[i] < INT_MIN || dims[i] > INT_MAX ? INT_MAX : (int)dims[i]) : 0;
+        if (dim < 0) return NULL;
+        const int64_t size = dims ? x->shape[dim] : x->numel;
+        if (size) by[dim] = (by[dim] + shifts[i] % size) % size;
+    }
+    if (dims) return ct_scope_keep(APPLY(&roll_op, ATTR(.count = x->ndim, .list = by), x));
+    ct_tensor *flat = APPLY(&roll_op, ATTR(.count = 1, .list = by), ct_reshape(x, &all, 1));
+    return ct_scope_keep(ct_reshape(flat, x->shape, x->ndim));
 }
 
 /* ---- flip ---- */
@@ -200,110 +301,4 @@ ct_tensor *ct_flip(ct_tensor *x, const int64_t *dims, int n) {
     unsigned set = 0;
     if (!tensor_given(x, "x") || (n != 0 && !tensor_dims(dims, n, x->ndim, &set))) return NULL;
     return APPLY(&flip_op, ATTR(.set = set), x);
-}
-
-/* ---- pad: attr.list has a pair for each dim ---- */
-
-static ct_tensor *pad_forward(Call *c) {
-    int64_t pads[CT_MAX_DIMS][2];
-    memcpy(pads, c->attr->list, (size_t)c->attr->count * sizeof(int64_t));
-    return tensor_pad(c->x[0], (const int64_t(*)[2])pads, c->attr->alpha);
-}
-
-static ct_tensor *pad_vjp(const Call *c, ct_tensor *g, int i);
-
-static const Op pad_op = {
-    .name = "pad", .formula = "dy/dx = 1 for what stays, else 0", .forward = pad_forward, .vjp = pad_vjp};
-
-/* What was padded is cropped, what was cropped is padded with 0. */
-static ct_tensor *pad_vjp(const Call *c, ct_tensor *g, int i) {
-    (void)i;
-    int64_t pads[2 * CT_MAX_DIMS];
-    for (int j = 0; j < c->attr->count; j++) pads[j] = -c->attr->list[j];
-    return APPLY(&pad_op, ATTR(.count = c->attr->count, .list = pads), g);
-}
-
-enum { CONSTANT, REFLECT, REPLICATE, CIRCULAR, MODES };
-
-/* Where the element at `at`, counted from x's first, comes from. */
-static int64_t source(int mode, int64_t at, int64_t size) {
-    if (mode == REPLICATE) return at < 0 ? 0 : at >= size ? size - 1 : at;
-    if (mode == CIRCULAR) return at < 0 ? at + size : at >= size ? at - size : at;
-    return at < 0 ? -at : at >= size ? 2 * (size - 1) - at : at;
-}
-
-/* Pads one dim with elements of x. */
-static ct_tensor *pad_dim(ct_tensor *x, int mode, int dim, int64_t before, int64_t after) {
-    CT_SCOPED;
-    const int64_t size = x->shape[dim], padded = size + before + after;
-    ct_tensor *index = tensor_full(CT_I64, &padded, 1, 0);
-    if (!index) return NULL;
-    for (int64_t i = 0; i < padded; i++) ((int64_t *)index->data)[i] = source(mode, i - before, size);
-    return ct_scope_keep(ct_index_select(x, dim, index));
-}
-
-/* Whether a dim can be padded so. */
-static bool check_pad(const ct_tensor *x, int mode, int dim, int64_t before, int64_t after) {
-    static const char *const limits[] = {"", "less than the size", "any, of a size above 0",
-                                         "at most the size"};
-    int64_t size = x->shape[dim], more = before > after ? before : after, whole;
-    bool counted =
-        !__builtin_add_overflow(before, after, &whole) && !__builtin_add_overflow(whole, size, &whole);
-    if (!counted || whole < 0 || before < -INT64_MAX || after < -INT64_MAX) {
-        tensor_error(CT_ERR_SHAPE, "pads of %lld and %lld give dim %d of size %lld a size that cannot be",
-                     (long long)before, (long long)after, dim, (long long)size);
-        return false;
-    }
-    bool fits = more <= 0 || mode == CONSTANT ||
-                (mode == REFLECT    ? more < size
-                 : mode == CIRCULAR ? more <= size
-                                    : size > 0);
-    if (fits && (mode == CONSTANT || (before >= -size && after >= -size))) return true;
-    tensor_error(CT_ERR_VALUE,
-                 "pads of %lld and %lld for dim %d of size %lld; this mode takes %s, and crops no more than "
-                 "the size",
-                 (long long)before, (long long)after, dim, (long long)size, limits[mode]);
-    return false;
-}
-
-static int mode_named(const char *name) {
-    static const char *const names[] = {"constant", "reflect", "replicate", "circular"};
-    for (int mode = 0; mode < MODES; mode++)
-        if (strcmp(name, names[mode]) == 0) return mode;
-    tensor_error(CT_ERR_VALUE, "mode \"%s\"; expected constant, reflect, replicate or circular", name);
-    return -1;
-}
-
-/* The pairs for all of x's dims, from those for the last ones. */
-static bool read_pads(const ct_tensor *x, const int64_t *given, int n, int mode, int64_t (*pads)[2]) {
-    int64_t shape[CT_MAX_DIMS];
-    if (n > 0 && !tensor_given(given, "pads")) return false;
-    if (n < 0 || n % 2 || n / 2 > x->ndim) {
-        tensor_error(CT_ERR_VALUE, "%d pads for x %s; expected pairs, for at most all dims", n,
-                     tensor_shape_of(x));
-        return false;
-    }
-    for (int d = 0; d < x->ndim; d++) {
-        int pair = x->ndim - 1 - d;
-        for (int side = 0; side < 2; side++) pads[d][side] = pair < n / 2 ? given[2 * pair + side] : 0;
-        if (!check_pad(x, mode, d, pads[d][0], pads[d][1])) return false;
-        shape[d] = x->shape[d] + pads[d][0] + pads[d][1];
-    }
-    return tensor_check_shape((ct_dtype)x->dtype, shape, x->ndim);
-}
-
-ct_tensor *ct_pad(ct_tensor *x, const int64_t *pads, int n, const char *mode, double value) {
-    FUNCTION("ct_pad");
-    CT_SCOPED;
-    int64_t pairs[CT_MAX_DIMS][2];
-    if (!tensor_given(x, "x") || !tensor_given(mode, "mode")) return NULL;
-    int how = mode_named(mode);
-    if (how < 0 || !read_pads(x, pads, n, how, pairs)) return NULL;
-    if (how == CONSTANT)
-        return ct_scope_keep(
-            APPLY(&pad_op, ATTR(.alpha = value, .count = 2 * x->ndim, .list = pairs[0]), x));
-    ct_tensor *y = x;
-    for (int d = 0; d < x->ndim && y; d++)
-        if (pairs[d][0] || pairs[d][1]) y = pad_dim(y, how, d, pairs[d][0], pairs[d][1]);
-    return ct_scope_keep(y == x ? ct_clone(x) : y);
 }

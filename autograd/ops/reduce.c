@@ -84,6 +84,13 @@ COUNT_OP(all)
 OVER_ALL(all)
 OVER_DIMS(all, ct_all_dim)
 
+ct_tensor *ct_count_nonzero(ct_tensor *x) {
+    FUNCTION("ct_count_nonzero");
+    CT_SCOPED;
+    ct_tensor *mask = tensor_given(x, "x") ? tensor_to(x, CT_BOOL) : NULL;
+    return mask ? ct_scope_keep(tensor_sum(mask, all_dims(mask), false)) : NULL;
+}
+
 /* ---- extremes: the gradient is split evenly among ties ---- */
 
 static ct_tensor *among_ties(const Call *c, ct_tensor *g) {
@@ -96,6 +103,20 @@ static ct_tensor *among_ties(const Call *c, ct_tensor *g) {
 
 REDUCE_OP(amax, "dy/dx = 1/ties where x is the maximum, else 0", INPUT(0) | OUTPUT, among_ties(c, g))
 REDUCE_OP(amin, "dy/dx = 1/ties where x is the minimum, else 0", INPUT(0) | OUTPUT, among_ties(c, g))
+
+static ct_tensor *median_forward(Call *c) {
+    return tensor_median(X);
+}
+
+static ct_tensor *median_vjp(const Call *c, ct_tensor *g, int i) {
+    (void)i;
+    return among_ties(c, g);
+}
+
+static const Op median_op = {.name = "median", .formula = "dy/dx = 1/ties where x is the median, else 0",
+                             .forward = median_forward, .vjp = median_vjp, .reads = {INPUT(0) | OUTPUT}};
+OVER_ALL(median)
+
 OVER_DIMS(amax, ct_amax)
 OVER_DIMS(amin, ct_amin)
 

@@ -132,6 +132,12 @@ typedef struct {
     int64_t strip_rows, panel_columns;
 } MatrixKernels;
 
+/* One pass along `lines` ≤ SCAN_LINES lines of n elements, see scan.h. */
+typedef void ScanKernel(char *const *data, const int64_t *along, const int64_t *across, int64_t n, int64_t lines);
+typedef ScanKernel *const ScanKernels[COMPUTE_TYPES]; /* NULL where there is none */
+
+enum { SCAN_LINES = 64, SCAN_APART = 4 };
+
 typedef struct {
     const char *name; /* "generic", "avx2", "avx512", "neon" */
 #define UNARY(name, ...) Rows name;
@@ -156,6 +162,7 @@ typedef struct {
     void (*norm_rows[2])(const Norm *norm, int64_t begin, int64_t end);
     void (*norm_slope_rows[2])(const Norm *norm, int64_t begin, int64_t end); /* within one part */
     MatrixKernels matmul[COMPUTE_TYPES];
+    ScanKernels cumsum, cumprod, logcumsumexp, recurrence, cummax;
     Rows sgd, adam, adam_amsgrad;
 } Kernels;
 

@@ -102,6 +102,17 @@ ct_tensor *tensor_cross_entropy(ct_tensor *x, ct_tensor *target, ct_tensor *weig
                                 ct_tensor **kept);
 ct_tensor *tensor_cross_entropy_slope(ct_tensor *x, ct_tensor *target, int64_t ignored, ct_tensor *kept, ct_tensor *g);
 
+/* ---- running results along dim; of integers I64 ---- */
+
+/* `backwards`: from the last element on. */
+ct_tensor *tensor_cumsum(ct_tensor *x, int dim, bool backwards);
+ct_tensor *tensor_cumprod(ct_tensor *x, int dim);
+ct_tensor *tensor_logcumsumexp(ct_tensor *x, int dim);
+/* y[i] = b[i] + a[i] · y[i - 1], or y[i + 1] backwards; the first y is the first b. Of one shape and floating dtype. */
+ct_tensor *tensor_recurrence(ct_tensor *a, ct_tensor *b, int dim, bool backwards);
+/* The places of the largest so far, the last of equal ones. */
+ct_tensor *tensor_argcummax(ct_tensor *x, int dim);
+
 /* ---- products ---- */
 
 /* torch.matmul. */
@@ -142,6 +153,8 @@ ct_tensor *tensor_cat(ct_tensor *const *xs, int n, int dim);
 /* The tensors have one shape, of less than CT_MAX_DIMS dims. */
 ct_tensor *tensor_stack(ct_tensor *const *xs, int n, int dim);
 ct_tensor *tensor_flip(ct_tensor *x, unsigned set);
+/* Index i of dim d goes to (i + shifts[d]) mod its size: |shifts[d]| is less. */
+ct_tensor *tensor_roll(ct_tensor *x, const int64_t *shifts);
 /* x within a tensor of `value`: pads has a pair (before, after) for each dim; negative ones crop. */
 ct_tensor *tensor_pad(ct_tensor *x, const int64_t (*pads)[2], double value);
 
@@ -152,9 +165,28 @@ ct_tensor *tensor_gather(ct_tensor *x, int dim, ct_tensor *index);
 /* Copies of x with src added where the indices say. */
 ct_tensor *tensor_index_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src);
 ct_tensor *tensor_scatter_add(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src);
+/* Zeros of that shape with src added; index has src's rank, or is 1-dim; all indices are in range. */
+ct_tensor *tensor_index_sum(const int64_t *shape, int ndim, int dim, ct_tensor *index, ct_tensor *src);
+/* A copy of x with src written where the indices say: of several for one place, the last along dim stays. */
+ct_tensor *tensor_scatter(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *src);
 ct_tensor *tensor_one_hot(ct_tensor *index, int64_t classes);
+/* The row-major places of x's elements other than 0, I64; their indices, [places, ndim]. */
+ct_tensor *tensor_places(ct_tensor *x);
+ct_tensor *tensor_nonzero(ct_tensor *x);
 /* Whether all indices (I64 or I32) lie in [0, size), or are `except` (INT64_MIN: none); raises CT_ERR_INDEX naming the
  * first that does not. */
 bool tensor_check_indices(ct_tensor *index, int64_t size, int64_t except, const char *what);
+
+/* ---- sorting and searching ---- */
+
+/* The k smallest (largest) along dim in their order, NaN the largest, equal ones by place; *places: theirs, I64. */
+ct_tensor *tensor_topk(ct_tensor *x, int64_t k, int dim, bool largest, ct_tensor **places);
+/* Of everything: of an even number the lower one; NaN where there is one. */
+ct_tensor *tensor_median(ct_tensor *x);
+/* The row-major places of the first of each distinct element, by size. Where not NULL: *inverse says which each element
+ * of x is, *counts how many there are of each. */
+ct_tensor *tensor_unique_places(ct_tensor *x, ct_tensor **inverse, ct_tensor **counts);
+ct_tensor *tensor_bincount(ct_tensor *x);
+ct_tensor *tensor_searchsorted(ct_tensor *sorted, ct_tensor *values, bool right);
 
 #endif

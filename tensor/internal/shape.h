@@ -71,5 +71,9 @@ ct_dtype tensor_scalar_dtype(const ct_tensor *x, double value);
 static inline ct_dtype tensor_floating_dtype(ct_dtype dtype) {
     return tensor_is_floating(dtype) ? dtype : CT_F32;
 }
+/* The type that computes with it: F32 for 16-bit floats, I64 for integers. */
+static inline ct_dtype tensor_compute_dtype(ct_dtype dtype) {
+    return dtype == CT_F64 ? CT_F64 : tensor_is_floating(dtype) ? CT_F32 : CT_I64;
+}
 
 #endif

@@ -60,6 +60,35 @@
 #undef M
 #undef S
 
+/* log(exp(y) + exp(x)); the infinities are their own sums. */
+static inline double logaddexp_f64(double y, double x) {
+    const double most = y > x || y != y ? y : x, least = y > x || y != y ? x : y;
+    return most - most != 0 ? most + (least != least ? least : 0) : most + log1p_f64(exp_f64(least - most));
+}
+
+#define T int64_t
+#define A int64_t
+#define S(name) name##_i64
+#define INTEGERS_ONLY
+#include "scan.h"
+#undef INTEGERS_ONLY
+#undef T
+#undef A
+#undef S
+
+#define A double
+#define T float
+#define S(name) name##_f32
+#include "scan.h"
+#undef T
+#undef S
+#define T double
+#define S(name) name##_f64
+#include "scan.h"
+#undef T
+#undef A
+#undef S
+
 #include "convert.h"
 #include "optimizers.h"
 
@@ -196,6 +225,11 @@ const Kernels KERNELS = {
     .matmul = {{matmul_rows_f32, pack_strips_f32, pack_panels_f32, multiply_by_panels_f32, multiply_by_strips_f32, multiply_vector_f32, ROWS, tile_columns_f32},
                {matmul_rows_f64, pack_strips_f64, pack_panels_f64, multiply_by_panels_f64, multiply_by_strips_f64, multiply_vector_f64, ROWS, tile_columns_f64},
                {.rows = matmul_rows_i64}},
+    .cumsum = {cumsum_scan_f32, cumsum_scan_f64, cumsum_scan_i64},
+    .cumprod = {cumprod_scan_f32, cumprod_scan_f64, cumprod_scan_i64},
+    .logcumsumexp = {logcumsumexp_scan_f32, logcumsumexp_scan_f64, NULL},
+    .recurrence = {recurrence_scan_f32, recurrence_scan_f64, NULL},
+    .cummax = {cummax_scan_f32, cummax_scan_f64, cummax_scan_i64},
     .sgd = {{sgd_row_f32, sgd_row_f64, NULL}},
     .adam = {{adam_row_f32, adam_row_f64, NULL}},
     .adam_amsgrad = {{adam_amsgrad_row_f32, adam_amsgrad_row_f64, NULL}},

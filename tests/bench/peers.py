@@ -110,6 +110,44 @@ def torch_reduction(torch, name):
     return lambda: reduce(x, *dims), x.numel()
 
 
+def torch_indexing(torch, name):
+    """The work of indexing.c; lines that end in backward are measured from the recorded result."""
+    function, where, *rest = name.split("/")
+    x, index, dim = torch.randn(4096, 1024), None, int(where[3:]) if where.startswith("dim") else -1
+    if function == "embedding":
+        x = torch.randn(*map(int, where.split("x")))
+        index = torch.randint(x.shape[0], (64, 128) if x.shape[0] > 1000 else (16, 64))
+    elif where == "1e6":
+        x = torch.randint(1000, (10**6,)) if function == "unique" or rest == ["i64"] else torch.randn(10**6)
+        x = x.double() if rest == ["f64"] else x
+    elif "x" in where:
+        x, dim = torch.randn(*map(int, where.split("x"))), 0 if rest == ["dim0"] else 1
+    elif function == "index_select":
+        index = torch.randint(x.shape[dim], (x.shape[dim],))
+    elif function in ("gather", "scatter_add"):
+        index = torch.randint(x.shape[dim], x.shape)
+    mask, row = x > 0, x.sort()[0] if function == "searchsorted" else x
+    work = {"gather": lambda x: torch.gather(x, dim, index), "index_select": lambda x: x.index_select(dim, index),
+            "embedding": lambda x: torch.nn.functional.embedding(index, x),
+            "scatter_add": lambda x: x.scatter_add(dim, index, x), "masked_select": lambda x: x.masked_select(mask),
+            "nonzero": lambda x: mask.nonzero(), "sort": lambda x: torch.sort(x, dim),
+            "topk": lambda x: torch.topk(x, 100 if where == "1e6" else 10, dim), "median": torch.median,
+            "unique": torch.unique, "searchsorted": lambda x: torch.searchsorted(row, x),
+            "cumsum": lambda x: x.cumsum(dim), "cumprod": lambda x: x.cumprod(dim),
+            "logcumsumexp": lambda x: x.logcumsumexp(dim), "cummax": lambda x: x.cummax(dim)}[function]
+    if rest != ["backward"]:
+        return lambda: work(x), (index if function == "embedding" else x).numel() * (
+            x.shape[1] if function == "embedding" else 1)
+    y = work(x.requires_grad_())
+    y = y if torch.is_tensor(y) else y[0]
+    dy = torch.randn_like(y)
+    return lambda: torch.autograd.grad(y, x, dy, retain_graph=True), y.numel()
+
+
+INDEXING = ("gather|index_select|embedding|scatter_add|masked_select|nonzero|sort|topk|median|unique|searchsorted|"
+            "cumsum|cumprod|logcumsumexp|cummax")
+
+
 def torch_product(torch, name):
     kind, shape, layout = name.split("/")
     m, k, n = map(int, shape.split("x"))
@@ -173,6 +211,7 @@ def torch_line(name):
         report(name, flops / seconds_per_call(work) * 1e-9, "GFLOP/s")
     elif not name.startswith("op4"):
         make = torch_reduction if re.search("/(all|dim)", name) else torch_pointwise
+        make = torch_indexing if re.match(f"({INDEXING})/", name) else make
         work, n = make(torch, name)
         with torch.inference_mode(mode=not name.endswith("backward")):
             report(name, seconds_per_call(work) / n * 1e9, "ns")
