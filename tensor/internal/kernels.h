@@ -131,6 +131,16 @@ typedef struct {
     int64_t strip_rows, panel_columns;
 } MatrixKernels;
 
+/* Square matrices, n × n, row-major and one after the other, that are factorised in place. */
+typedef struct {
+    char *a;
+    int64_t *order; /* of each matrix: its rows as they came to stand, and the sign of that (cofactors: 2 n numbers) */
+    char *b, *x;    /* right-hand sides and solutions, n × columns each; or working room and results */
+    int64_t n, columns;
+    int ndim; /* of the batch of x; its matrix at an index has the factors number Σ index[d]·steps[d] */
+    int64_t shape[CT_MAX_DIMS], steps[CT_MAX_DIMS];
+} Decomposition;
+
 typedef struct {
     const char *name; /* "generic", "avx2", "avx512", "neon" */
 #define UNARY(name, ...) Rows name;
@@ -155,6 +165,7 @@ typedef struct {
     void (*norm_rows[2])(const Norm *norm, int64_t begin, int64_t end);
     void (*norm_slope_rows[2])(const Norm *norm, int64_t begin, int64_t end); /* within one part */
     MatrixKernels matmul[COMPUTE_TYPES];
+    Kernel *lu[2], *lu_solve[2], *determinants[2], *cofactors[2], *cholesky[2]; /* over the matrices of a Decomposition */
     Rows sgd, adam, adam_amsgrad;
 } Kernels;
 

@@ -40,6 +40,7 @@
 #include "softmax.h"
 #include "losses.h"
 #include "norm.h"
+#include "decompose.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -55,6 +56,7 @@
 #include "softmax.h"
 #include "losses.h"
 #include "norm.h"
+#include "decompose.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -192,6 +194,11 @@ const Kernels KERNELS = {
     .matmul = {{matmul_rows_f32, pack_strips_f32, pack_panels_f32, multiply_by_panels_f32, multiply_by_strips_f32, multiply_vector_f32, ROWS, tile_columns_f32},
                {matmul_rows_f64, pack_strips_f64, pack_panels_f64, multiply_by_panels_f64, multiply_by_strips_f64, multiply_vector_f64, ROWS, tile_columns_f64},
                {.rows = matmul_rows_i64}},
+    .lu = {lu_f32, lu_f64},
+    .lu_solve = {lu_solve_f32, lu_solve_f64},
+    .determinants = {determinants_f32, determinants_f64},
+    .cofactors = {cofactors_f32, cofactors_f64},
+    .cholesky = {cholesky_f32, cholesky_f64},
     .sgd = {{sgd_row_f32, sgd_row_f64, NULL}},
     .adam = {{adam_row_f32, adam_row_f64, NULL}},
     .adam_amsgrad = {{adam_amsgrad_row_f32, adam_amsgrad_row_f64, NULL}},
