@@ -99,6 +99,10 @@ typedef struct {
     double eps;
 } Norm;
 
+/* What an operand of a matrix product holds: numbers of the type that computes, or 16-bit ones, which are converted when
+ * they are packed. */
+typedef enum { OWN_TYPE, HALF_TYPE, BFLOAT_TYPE } OperandType;
+
 /* c [rows, columns] = a [rows, depth] · b [depth, columns] for one pair of matrices, or for a part of them. Strides count
  * elements. */
 typedef struct {
@@ -112,6 +116,7 @@ typedef struct {
     int64_t strips;                    /* of at most strip_rows rows each, over which the rows are spread evenly */
     int64_t row_blocks, column_blocks; /* of whole strips and panels, that c is cut into */
     bool add;                          /* to what c holds */
+    OperandType a_type, b_type;        /* of 16 bits: with F32 as the type of bias and c */
 } MatrixProduct;
 
 enum {

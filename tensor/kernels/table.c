@@ -130,7 +130,9 @@
 #define T float
 #define S(name) name##_f32
 #define LANES (VECTOR_BYTES / 4)
+#define CONVERTS
 #include "matmul.h"
+#undef CONVERTS
 #undef T
 #undef S
 #undef LANES
