@@ -238,7 +238,8 @@ CT_API ct_tensor *ct_argmin(ct_tensor *x, int dim, bool keepdim);
 
 /* ---- products ---- */
 
-/** 1-D and 2-D operands, and batches of matrices whose leading dimensions broadcast, as torch.matmul. */
+/** 1-D and 2-D operands, and batches of matrices whose leading dimensions broadcast, as torch.matmul. F16 and BF16 are
+ * added up in F32 and rounded once. */
 CT_API ct_tensor *ct_matmul(ct_tensor *a, ct_tensor *b);
 /** [n, k] · [k, m]. */
 CT_API ct_tensor *ct_mm(ct_tensor *a, ct_tensor *b);
