@@ -12,7 +12,8 @@ static bool may_be_absent(const Op *op, int i) {
     return false;
 }
 
-/* A view of a tensor that was since changed in place by a recorded operation has an old history. */
+/* A view of a tensor that was since changed in place by a recorded operation has an old history, or none where there
+ * should be one. */
 static bool is_current(const ct_tensor *x, int i) {
     if (LIKELY(x->owner == x || x->detached) ||
         x->epoch == atomic_load_explicit(&x->owner->rebased, memory_order_acquire))
@@ -27,8 +28,8 @@ static bool is_current(const ct_tensor *x, int i) {
 /* In *reads of examine(): an operand requires a gradient. */
 enum { RECORDED = 1u << 29 };
 
-/* Whether all operands are there, and up to date if one requires a gradient: then the call is to be recorded, and *reads
- * tells what the rules of those that do read. */
+/* Whether all operands are there and, while recording is on, up to date. If one requires a gradient, the call is to be
+ * recorded, and *reads tells what the rules of those that do read. */
 static inline bool examine(const Op *op, int n, ct_tensor *const *x, unsigned *reads) {
     const bool off = autograd_off;
     unsigned all = 0;
@@ -41,7 +42,7 @@ static inline bool examine(const Op *op, int n, ct_tensor *const *x, unsigned *r
         shares |= x[i]->owner != x[i];
         if (!off && autograd_tracks(x[i])) all |= RECORDED | op->reads[i < MAX_RULES ? i : MAX_RULES - 1];
     }
-    for (int i = 0; i < n && shares && all; i++)
+    for (int i = 0; i < n && shares && !off; i++)
         if (x[i] && !is_current(x[i], i)) return false;
     *reads = all;
     return true;
@@ -73,6 +74,11 @@ static bool may_change(ct_tensor *x) {
     if (leaf && !autograd_off) {
         tensor_error(CT_ERR_AUTOGRAD, "x (shape %s) is a leaf that requires a gradient, or a view of one: change it "
                      "under CT_NO_GRAD, or work on a copy", tensor_shape_of(x));
+        return false;
+    }
+    if (!own && base && (base->op || base->requires_grad) && !autograd_off) {
+        tensor_error(CT_ERR_AUTOGRAD, "x (shape %s) is a view that was taken while recording was off, of a tensor that "
+                     "requires a gradient: take it again, or change it under CT_NO_GRAD", tensor_shape_of(x));
         return false;
     }
     if (tensor_overlaps_itself(x)) {
@@ -107,11 +113,21 @@ static ct_tensor *old_value(ct_tensor *x) {
     return old;
 }
 
+/* A tensor that keeps its gradient keeps that of its new value; false with an error. */
+static bool goes_on_retaining(const ct_tensor *x, Node *node) {
+    const Node *old = x->history;
+    if (LIKELY(!old || !old->op || !autograd_retains(old))) return true;
+    Aside *aside = autograd_aside(node);
+    return aside && (aside->retains = true);
+}
+
 /* Gives x a new history; its views made before are out of date. */
 static void rebase(ct_tensor *x, Node *node) {
-    if (x->history) {
-        autograd_leave_leaf(x->history, x);
-        autograd_node_release(x->history);
+    Node *old = x->history;
+    if (old) {
+        if (old->op && autograd_retains(old)) old->aside->retains = false;
+        autograd_leave_leaf(old, x);
+        autograd_node_release(old);
     }
     x->history = node;
     x->epoch = atomic_load(&x->owner->rebased);
@@ -120,14 +136,12 @@ static void rebase(ct_tensor *x, Node *node) {
 /* Records what happened to x, and to the tensor that it is a view of. */
 static bool record_change(const Op *op, const Call *call, ct_tensor *x, ct_tensor *y, unsigned reads) {
     ct_tensor *base = x->base;
-    Node *of_base = NULL, *node = autograd_record(op, call, y, reads);
-    if (!node) return false;
-    if (base) {
-        of_base = autograd_record_assignment(base, x, node);
-        if (!of_base) {
-            autograd_node_release(node);
-            return false;
-        }
+    Node *node = autograd_record(op, call, y, reads);
+    Node *of_base = node && base ? autograd_record_assignment(base, x, node) : NULL;
+    if (!node || (base && !of_base) || !goes_on_retaining(x, node) || (base && !goes_on_retaining(base, of_base))) {
+        if (node) autograd_node_release(node);
+        if (of_base) autograd_node_release(of_base);
+        return false;
     }
     atomic_fetch_add(&x->owner->rebased, 1);
     rebase(x, node);

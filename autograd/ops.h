@@ -251,7 +251,8 @@ CT_API ct_tensor *ct_cummax(ct_tensor *x, int dim, ct_tensor **indices);
 
 /* ---- products ---- */
 
-/** 1-D and 2-D operands, and batches of matrices whose leading dimensions broadcast, as torch.matmul. */
+/** 1-D and 2-D operands, and batches of matrices whose leading dimensions broadcast, as torch.matmul. F16 and BF16 are
+ * added up in F32 and rounded once. */
 CT_API ct_tensor *ct_matmul(ct_tensor *a, ct_tensor *b);
 /** [n, k] · [k, m]. */
 CT_API ct_tensor *ct_mm(ct_tensor *a, ct_tensor *b);
@@ -273,6 +274,27 @@ CT_API ct_tensor *ct_einsum(const char *spec, ct_tensor *const *xs, int n);
 /** The lower (upper) triangle of the last two dims, from the given diagonal; the rest 0. */
 CT_API ct_tensor *ct_tril(ct_tensor *x, int64_t diagonal);
 CT_API ct_tensor *ct_triu(ct_tensor *x, int64_t diagonal);
+/** [n] -> a matrix with x on the given diagonal, the rest 0; a matrix -> a copy of its diagonal. */
+CT_API ct_tensor *ct_diag(ct_tensor *x, int64_t diagonal);
+/** Σ x[i, i] of a matrix; of integers I64. */
+CT_API ct_tensor *ct_trace(ct_tensor *x);
+/** Kronecker product: y[i·p + k, j·q + l] = a[i, j] · b[k, l] for b [p, q], and so for any number of dims. */
+CT_API ct_tensor *ct_kron(ct_tensor *a, ct_tensor *b);
+/** Cross products of the vectors of size 3 along dim; other sizes broadcast. */
+CT_API ct_tensor *ct_cross(ct_tensor *a, ct_tensor *b, int dim);
+/** ‖a[.., i, :] - b[.., j, :]‖ₚ: floating [.., n, d], [.., m, d] -> [.., n, m]; p >= 0, as ct_norm has it. */
+CT_API ct_tensor *ct_cdist(ct_tensor *a, ct_tensor *b, double p);
+/** x with a · x = b: [.., n, n], [.., n, m] of one floating dtype, whose batches broadcast; b may hold vectors, [n] or
+ * [.., n] beside a's [.., n, n]. By LU factors with partial pivoting (half types compute in F32). Here and below, a
+ * matrix that is exactly singular is CT_ERR_VALUE, which tells its place in the batch. */
+CT_API ct_tensor *ct_solve(ct_tensor *a, ct_tensor *b);
+/** A⁻¹ of [.., n, n]. */
+CT_API ct_tensor *ct_inv(ct_tensor *x);
+/** [.., n, n] -> [..]. The derivative is right for singular matrices too, of any rank; the second one needs x⁻¹. */
+CT_API ct_tensor *ct_det(ct_tensor *x);
+/** The lower triangular L with L·Lᵀ = x, symmetric [.., n, n], of which the lower triangle is read; the gradient is
+ * symmetric. A matrix that is not positive definite is CT_ERR_VALUE. */
+CT_API ct_tensor *ct_cholesky(ct_tensor *x);
 
 /* ---- views: share x's storage ---- */
 
@@ -310,6 +332,8 @@ CT_API ct_tensor *ct_narrow(ct_tensor *x, int dim, int64_t start, int64_t length
 CT_API ct_tensor *ct_as_strided(ct_tensor *x, const int64_t *shape, int ndim, const int64_t *strides, int64_t offset);
 /** Windows of dim: a new last dim of the given size, one window each step. */
 CT_API ct_tensor *ct_unfold(ct_tensor *x, int dim, int64_t size, int64_t step);
+/** The elements x[.., i, .., i + offset, ..] of dims dim1 and dim2, which become the last dim. */
+CT_API ct_tensor *ct_diagonal(ct_tensor *x, int64_t offset, int dim1, int dim2);
 /** NumPy's basic indexing as text: `ct_at(x, "..., 1:-1, ::2, None, 3")`. An error names the character at fault. */
 CT_API ct_tensor *ct_at(ct_tensor *x, const char *index);
 /** Pieces of dim: of the given size (the last may be smaller), that many pieces, single indices. Returns

@@ -46,15 +46,23 @@ static Matrices matrices(const ct_tensor *x) {
 static void batch_strides(const Matrices *m, const MatrixBatch *batch, int64_t *strides) {
     for (int d = 0; d < batch->ndim; d++) {
         int own = d - (batch->ndim - m->batch_ndim);
-        strides[d] = own < 0 || m->x->shape[own] == 1 ? 0 : m->x->strides[own] * batch->element_bytes;
+        strides[d] = own < 0 || m->x->shape[own] == 1 ? 0 : m->x->strides[own] * tensor_dtype_size((ct_dtype)m->x->dtype);
     }
 }
 
-/* A new tensor of that shape, the first dims of which (batch_ndim of them) are the batch: a·b + bias (row-major, or
- * NULL), all of one dtype that computes. */
-static ct_tensor *product(const Matrices *a, const Matrices *b, const ct_tensor *bias, const int64_t *shape, int ndim,
-                          int batch_ndim) {
-    const ct_dtype dtype = (ct_dtype)a->x->dtype;
+/* x itself if kernels that compute in that dtype read it: F32 ones convert halves on the way. */
+static ct_tensor *as_operand(ct_tensor *x, ct_dtype compute) {
+    return compute == CT_F32 && (x->dtype == CT_F16 || x->dtype == CT_BF16) ? x : tensor_as(x, compute);
+}
+
+static OperandType operand_type(const ct_tensor *x) {
+    return x->dtype == CT_F16 ? HALF_TYPE : x->dtype == CT_BF16 ? BFLOAT_TYPE : OWN_TYPE;
+}
+
+/* A new tensor of that dtype, which computes, and shape, the first dims of which (batch_ndim of them) are the batch:
+ * a·b + bias (row-major, of that dtype, or NULL). */
+static ct_tensor *product(ct_dtype dtype, const Matrices *a, const Matrices *b, const ct_tensor *bias, const int64_t *shape,
+                          int ndim, int batch_ndim) {
     if (!tensor_check_shape(dtype, shape, ndim)) return NULL;
     ct_tensor *c = tensor_new(dtype, shape, ndim);
     if (!c || c->numel == 0) return c;
@@ -62,7 +70,8 @@ static ct_tensor *product(const Matrices *a, const Matrices *b, const ct_tensor 
     batch.kernels = &tensor_kernels->matmul[dtype == CT_F64 ? COMPUTE_F64 : dtype == CT_F32 ? COMPUTE_F32 : COMPUTE_I64];
     batch.first = (MatrixProduct){.a = a->x->data, .b = b->x->data, .bias = bias ? bias->data : NULL, .c = c->data,
                                   .rows = a->rows, .columns = b->columns, .depth = a->columns, .a_row = a->row,
-                                  .a_column = a->column, .b_row = b->row, .b_column = b->column, .c_row = b->columns};
+                                  .a_column = a->column, .b_row = b->row, .b_column = b->column, .c_row = b->columns,
+                                  .a_type = operand_type(a->x), .b_type = operand_type(b->x)};
     batch.element_bytes = tensor_dtype_size(dtype);
     batch.c_bytes = a->rows * b->columns * batch.element_bytes;
     batch.count = 1;
@@ -73,8 +82,8 @@ static ct_tensor *product(const Matrices *a, const Matrices *b, const ct_tensor 
     return tensor_multiply(&batch) ? c : NULL;
 }
 
-/* torch.matmul of operands of one dtype that computes. */
-static ct_tensor *matmul(const ct_tensor *a, const ct_tensor *b) {
+/* torch.matmul in a dtype that computes, of what as_operand() gives. */
+static ct_tensor *matmul(ct_dtype dtype, const ct_tensor *a, const ct_tensor *b) {
     Shape shape = {.ndim = 0};
     Matrices first = {a, 0, 1, a->shape[0], 0, a->strides[0]}, second = {b, 0, b->shape[0], 1, b->strides[0], 0};
     if (a->ndim > 1) first = matrices(a);
@@ -85,17 +94,17 @@ static ct_tensor *matmul(const ct_tensor *a, const ct_tensor *b) {
     const int batch_ndim = shape.ndim;
     if (a->ndim > 1) shape.sizes[shape.ndim++] = first.rows;
     if (b->ndim > 1) shape.sizes[shape.ndim++] = second.columns;
-    return product(&first, &second, NULL, shape.sizes, shape.ndim, batch_ndim);
+    return product(dtype, &first, &second, NULL, shape.sizes, shape.ndim, batch_ndim);
 }
 
 ct_tensor *tensor_matmul(ct_tensor *a, ct_tensor *b) {
     ct_dtype dtype, compute;
     if (!check_operands(a, b) || !product_dtypes(a, b, &dtype, &compute)) return NULL;
-    if (a->dtype == compute && b->dtype == compute) return matmul(a, b);
+    if (a->dtype == compute && b->dtype == compute) return matmul(compute, a, b);
     CT_SCOPED;
-    a = tensor_as(a, compute);
-    b = a ? tensor_as(b, compute) : NULL;
-    ct_tensor *c = b ? matmul(a, b) : NULL;
+    a = as_operand(a, compute);
+    b = a ? as_operand(b, compute) : NULL;
+    ct_tensor *c = b ? matmul(compute, a, b) : NULL;
     return c ? ct_scope_keep(tensor_as(c, dtype)) : NULL;
 }
 
@@ -119,10 +128,10 @@ ct_tensor *tensor_linear(ct_tensor *x, ct_tensor *weight, ct_tensor *bias) {
     shape.sizes[x->ndim - 1] = weight->shape[0];
     /* rows of all leading dims are one product */
     if (x->ndim != 2) x = tensor_reshape(x, (int64_t[]){rows, weight->shape[1]}, 2);
-    if (!x || !(x = tensor_as(x, compute)) || !(weight = tensor_as(weight, compute))) return NULL;
+    if (!x || !(x = as_operand(x, compute)) || !(weight = as_operand(weight, compute))) return NULL;
     if (bias && (!(bias = tensor_as(bias, compute)) || !(bias = tensor_contiguous(bias)))) return NULL;
     const Matrices in = matrices(x), w = matrices(weight);
     const Matrices transposed = {weight, 0, w.columns, w.rows, w.column, w.row};
-    ct_tensor *y = product(&in, &transposed, bias, shape.sizes, shape.ndim, 0);
+    ct_tensor *y = product(compute, &in, &transposed, bias, shape.sizes, shape.ndim, 0);
     return y ? ct_scope_keep(tensor_as(y, dtype)) : NULL;
 }

@@ -37,6 +37,16 @@ static int64_t work(const MatrixProduct *product) {
     return product->rows * product->columns * product->depth;
 }
 
+/* Bytes of a number of an operand. */
+static int64_t operand_bytes(const MatrixBatch *batch, OperandType type) {
+    return type == OWN_TYPE ? batch->element_bytes : 2;
+}
+
+/* Whether c is a row or a column that a kernel of its own computes from operands as they are. */
+static bool is_vector(const MatrixProduct *product) {
+    return (product->rows == 1 || product->columns == 1) && product->a_type == OWN_TYPE && product->b_type == OWN_TYPE;
+}
+
 /* Cuts c into blocks of whole tiles, and returns their number. Neighbouring blocks go to one thread, which had better find
  * the larger of b and c in its own cache: so b is cut by its columns, c by its rows, and the other way where these are
  * too few. */
@@ -84,7 +94,7 @@ static void multiply_in_place(MatrixBatch *batch) {
     if (!kernels->by_panels || first->depth == 0) {
         batch->kernel = kernels->rows;
         batch->units = first->rows;
-    } else if (first->rows == 1 || first->columns == 1) {
+    } else if (is_vector(first)) {
         batch->kernel = kernels->vector;
         batch->units = first->rows * first->columns;
         least = VECTOR_GRAIN;
@@ -114,8 +124,8 @@ static void multiply_few_rows(const MatrixBatch *batch, MatrixProduct product, i
         product.add = k > 0;
         tensor_launch(batch->kernels->pack_strips, &product, sizeof product, product.strips, 1);
         tensor_launch(batch->kernels->by_panels, &product, sizeof product, blocks, 1);
-        product.a += step * product.a_column * batch->element_bytes;
-        product.b += step * product.b_row * batch->element_bytes;
+        product.a += step * product.a_column * operand_bytes(batch, product.a_type);
+        product.b += step * product.b_row * operand_bytes(batch, product.b_type);
     }
 }
 
@@ -127,8 +137,8 @@ static void multiply_many_rows(const MatrixBatch *batch, MatrixProduct product, 
     for (int64_t column = 0; column < batch->first.columns; column += MATRIX_COLUMNS)
         for (int64_t k = 0; k < batch->first.depth; k += step) {
             MatrixProduct block = product;
-            block.a += k * product.a_column * size;
-            block.b += (k * product.b_row + column * product.b_column) * size;
+            block.a += k * product.a_column * operand_bytes(batch, product.a_type);
+            block.b += (k * product.b_row + column * product.b_column) * operand_bytes(batch, product.b_type);
             block.c += column * size;
             if (product.bias) block.bias += column * size;
             block.columns = smaller(product.columns - column, MATRIX_COLUMNS);
@@ -143,7 +153,7 @@ static void multiply_many_rows(const MatrixBatch *batch, MatrixProduct product, 
 bool tensor_multiply(MatrixBatch *batch) {
     const MatrixProduct *first = &batch->first;
     const MatrixKernels *kernels = batch->kernels;
-    if (!kernels->by_panels || work(first) <= UNPACKED || first->rows == 1 || first->columns == 1) {
+    if (!kernels->by_panels || work(first) <= UNPACKED || is_vector(first)) {
         multiply_in_place(batch);
         return true;
     }

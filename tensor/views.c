@@ -162,6 +162,22 @@ ct_tensor *tensor_slice(ct_tensor *x, int dim, int64_t start, int64_t length, in
     return tensor_new_view(x, shape, strides, x->ndim, data);
 }
 
+ct_tensor *tensor_diagonal(ct_tensor *x, int64_t offset, int dim1, int dim2) {
+    int64_t shape[CT_MAX_DIMS], strides[CT_MAX_DIMS], rows = x->shape[dim1], columns = x->shape[dim2];
+    const int64_t down = offset < 0 ? offset < -rows ? rows : -offset : 0;
+    const int64_t right = offset > 0 ? offset > columns ? columns : offset : 0;
+    int n = 0;
+    for (int d = 0; d < x->ndim; d++)
+        if (d != dim1 && d != dim2) {
+            shape[n] = x->shape[d];
+            strides[n++] = x->strides[d];
+        }
+    shape[n] = rows - down < columns - right ? rows - down : columns - right;
+    strides[n] = x->strides[dim1] + x->strides[dim2];
+    const int64_t skipped = shape[n] > 0 ? down * x->strides[dim1] + right * x->strides[dim2] : 0;
+    return tensor_new_view(x, shape, strides, n + 1, x->data + skipped * tensor_dtype_size((ct_dtype)x->dtype));
+}
+
 ct_tensor *tensor_flip(ct_tensor *x, unsigned set) {
     CT_SCOPED;
     ct_tensor *view = x;

@@ -90,6 +90,7 @@ ADAPTER(min_dim) {
 CALL(addmm, ct_addmm(TENSOR("x"), TENSOR("a"), TENSOR("b"), NUMBER("beta"), NUMBER("alpha")))
 CALL(linear, ct_linear(TENSOR("x"), TENSOR("w"), TENSOR("b")))
 CALL(einsum, ct_einsum(TEXT("eq"), TENSORS("xs")))
+CALL(diagonal, ct_diagonal(TENSOR("x"), INTEGER("offset"), DIM("dim1"), DIM("dim2")))
 CALL(tril, ct_tril(TENSOR("x"), INTEGER("k")))
 
 CALL(reshape, ct_reshape(TENSOR("x"), LIST("shape")))
@@ -241,6 +242,8 @@ static const GoldenOp ops[] = {
     {"linear", .adapter = linear},
     {"einsum", .adapter = einsum},
     {"tril", .adapter = tril},
+    {"diagonal", .adapter = diagonal},
+    {"trace", .unary = ct_trace},
     {"reshape", .adapter = reshape},
     {"transpose", .adapter = transpose},
     {"permute", .adapter = permute},

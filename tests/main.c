@@ -26,6 +26,7 @@ static Suite *(*const suites[])(void) = {
     pool_suite,
     walk_suite,
     matmul_suite,
+    linalg_suite,
     math_suite,
 };
 

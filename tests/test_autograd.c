@@ -222,6 +222,76 @@ START_TEST(change_through_a_view_reaches_its_base) {
 }
 END_TEST
 
+/* Whatever a view was made of: it is not silently a constant once its storage holds what has a history. */
+START_TEST(stale_views_are_refused) {
+    ct_tensor *w = leaf(make_f64(CT_DIMS(2), 5, 6)), *base = ct_ones(CT_F64, CT_DIMS(2, 2));
+    ct_tensor *row = ct_select(base, 0, 1), *part = ct_select(row, 0, 0);
+    ct_mul_(base, w);
+    ck_assert(ct_requires_grad(base));
+    assert_fails(ct_square(row), CT_ERR_AUTOGRAD, "take the view again");
+    assert_fails(ct_mul_scalar_(row, 2), CT_ERR_AUTOGRAD, "take the view again");
+    assert_fails(ct_exp(part), CT_ERR_AUTOGRAD, "take the view again");
+    assert_values("base", base, 0, 5, 6, 5, 6);
+    assert_values("detached", ct_square(ct_detach(row)), 0, 25, 36);
+    CT_NO_GRAD;
+    assert_values("unrecorded", ct_square(row), 0, 25, 36);
+}
+END_TEST
+
+START_TEST(unrecorded_views_of_recorded_tensors_refuse) {
+    ct_tensor *x = leaf(make_f64(CT_DIMS(2), 1, 2)), *h = ct_mul_scalar(x, 3), *view, *of_leaf;
+    {
+        CT_NO_GRAD;
+        view = ct_slice(h, 0, 0, 1, 1);
+        of_leaf = ct_slice(x, 0, 0, 1, 1);
+    }
+    assert_fails(ct_mul_scalar_(view, 2), CT_ERR_AUTOGRAD, "while recording was off");
+    assert_fails(ct_mul_scalar_(of_leaf, 2), CT_ERR_AUTOGRAD, "leaf");
+    assert_values("h", h, 0, 3, 6);
+    CT_NO_GRAD;
+    ct_mul_scalar_(view, 2);
+    ct_mul_scalar_(of_leaf, 2);
+    assert_values("h", h, 0, 6, 6);
+    assert_values("x", x, 0, 2, 2);
+}
+END_TEST
+
+START_TEST(second_order_through_a_changed_view) {
+    ct_tensor *w = leaf(make_f64(CT_DIMS(2), 2, 3)), *base = make_f64(CT_DIMS(2, 2), 1, 2, 3, 4);
+    ct_tensor *columns = ct_t(base), *second = ct_select(columns, 0, 1), *g = NULL;
+    ct_mul_(second, w); /* base = (1, 2u; 3, 4v) */
+    ct_tensor *loss = ct_sum(ct_add(ct_sum(ct_pow_scalar(base, 3)), second));
+    ck_assert_int_eq(ct_gradients(&loss, 1, &w, 1, NULL, CT_CREATE_GRAPH, &g), CT_OK);
+    /* the sum is (8u³ + 64v³ + 28) · 2 + 2u + 4v */
+    assert_values("g", g, 1e-9, 48 * 4 + 2, 384 * 9 + 4);
+    ck_assert_int_eq(ct_backward(ct_sum(g)), CT_OK);
+    assert_values("h", ct_grad(w), 1e-9, 96 * 2, 768 * 3);
+}
+END_TEST
+
+START_TEST(overlapping_parts_are_read_first) {
+    ct_tensor *w = leaf(make_f64(CT_DIMS(4), 1, 2, 3, 4)), *h = ct_mul_scalar(w, 1);
+    ct_copy_(ct_slice(h, 0, 1, 4, 1), ct_slice(h, 0, 0, 3, 1)); /* (a, a, b, c) */
+    ct_index_add_(ct_slice(h, 0, 2, 4, 1), 0, ct_zeros(CT_I64, CT_DIMS(1)), ct_slice(h, 0, 0, 1, 1)); /* b + a */
+    ct_tensor *mask = ct_from_data(CT_BOOL, (bool[]){false, true}, CT_DIMS(2));
+    ct_masked_fill_(ct_slice(h, 0, 0, 4, 3), mask, 7); /* c goes */
+    assert_values("h", h, 0, 1, 1, 3, 7);
+    ck_assert_int_eq(ct_backward(ct_sum(ct_square(h))), CT_OK);
+    assert_values("w", ct_grad(w), 1e-12, 2 + 2 + 6, 6, 0, 0);
+}
+END_TEST
+
+START_TEST(a_kept_gradient_is_that_of_the_new_value) {
+    ct_tensor *x = leaf(make_f64(CT_DIMS(2), 1, 2)), *h = ct_mul_scalar(x, 3);
+    ck_assert_int_eq(ct_retain_grad(h), CT_OK);
+    ct_mul_scalar_(h, 2);
+    ct_mul_scalar_(ct_select(h, 0, 0), 5);
+    ck_assert_int_eq(ct_backward(ct_sum(ct_square(h))), CT_OK);
+    assert_values("h", ct_grad(h), 1e-12, 60, 24);
+    assert_values("x", ct_grad(x), 1e-12, 1800, 144);
+}
+END_TEST
+
 START_TEST(in_place_keeps_shape_and_dtype) {
     ct_tensor *x = ct_ones(CT_F32, CT_DIMS(2)), *i = ct_ones(CT_I64, CT_DIMS(2));
     assert_fails(ct_add_(x, ct_ones(CT_F32, CT_DIMS(3, 2))), CT_ERR_SHAPE, "(3, 2)");
@@ -339,6 +409,11 @@ Suite *autograd_suite(void) {
     tcase_add_test(c, change_of_a_saved_value_is_found);
     tcase_add_test(c, history_goes_on_in_place);
     tcase_add_test(c, change_through_a_view_reaches_its_base);
+    tcase_add_test(c, stale_views_are_refused);
+    tcase_add_test(c, unrecorded_views_of_recorded_tensors_refuse);
+    tcase_add_test(c, second_order_through_a_changed_view);
+    tcase_add_test(c, overlapping_parts_are_read_first);
+    tcase_add_test(c, a_kept_gradient_is_that_of_the_new_value);
     tcase_add_test(c, in_place_keeps_shape_and_dtype);
     tcase_add_test(c, intermediates_may_go_before_backward);
     tcase_add_test(c, cycles_do_not_leak);

@@ -40,6 +40,8 @@ static void check_product(const char *what, ct_tensor *a, ct_tensor *b, ct_tenso
     ck_assert(ct_ndim(c) == 2 && ct_shape(c)[0] == rows && ct_shape(c)[1] == columns);
     double *x = read_doubles(a), *y = read_doubles(b), *z = read_doubles(c), *added = bias ? read_doubles(bias) : NULL;
     const double epsilon = ct_type(c) == CT_F64 ? 0x1p-53 : ct_type(c) == CT_I64 ? 0 : 0x1p-24;
+    /* halves are added up in F32 and rounded once */
+    const double last = ct_type(c) == CT_F16 ? 0x1p-11 : ct_type(c) == CT_BF16 ? 0x1p-8 : 0;
     double *sum = malloc((size_t)(2 * columns + 1) * sizeof *sum), *size = sum + columns;
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < columns; j++) size[j] = fabs(sum[j] = bias ? added[j] : 0);
@@ -49,7 +51,8 @@ static void check_product(const char *what, ct_tensor *a, ct_tensor *b, ct_tenso
                 sum[j] += term, size[j] += fabs(term);
             }
         for (int64_t j = 0; j < columns; j++)
-            ck_assert_msg(fabs(z[i * columns + j] - sum[j]) <= (double)(depth + 2) * epsilon * size[j],
+            ck_assert_msg(fabs(z[i * columns + j] - sum[j]) <=
+                              (double)(depth + 2) * epsilon * size[j] + last * (fabs(sum[j]) + 0x1p-13),
                           "%s: [%lld, %lld] of %lldx%lldx%lld is %.17g, not %.17g", what, (long long)i, (long long)j,
                           (long long)rows, (long long)depth, (long long)columns, z[i * columns + j], sum[j]);
     }
@@ -68,7 +71,7 @@ static void check_sizes(ct_dtype dtype, int64_t rows, int64_t depth, int64_t col
     check_product(what, a, b, bias, ct_linear(a, ct_t(b), ct_reshape(bias, CT_DIMS(columns))));
 }
 
-static const ct_dtype dtypes[] = {CT_F32, CT_F64, CT_I64};
+static const ct_dtype dtypes[] = {CT_F32, CT_F64, CT_I64, CT_BF16, CT_F16};
 
 static void in_every_table(void (*check)(ct_dtype dtype)) {
     for (int table = 0; table < tensor_simd_count(); table++)
@@ -114,7 +117,7 @@ END_TEST
 
 /* (a·b)·t = a·(b·t) for a random t, whatever the order of the sums. */
 static void check_residual(ct_dtype dtype) {
-    if (dtype == CT_I64) return;
+    if (dtype != CT_F32 && dtype != CT_F64) return;
     static const int64_t sizes[][3] = {{300, 400, 2100}, {100, 1600, 700}, {900, 400, 300}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int layouts = 0; layouts < 4; layouts++) {
@@ -243,6 +246,38 @@ START_TEST(kernels_write_their_result_alone) {
 }
 END_TEST
 
+/* ---- operands of 16 bits ---- */
+
+/* The bits of the product of the operands as F32, rounded: one operand or both are converted on the way. Where c is a
+ * vector, F32 operands have a kernel of their own with other sums. */
+START_TEST(halves_are_converted_on_the_way) {
+    static const int64_t sizes[][3] = {{2, 3, 4}, {64, 64, 64}, {130, 300, 70}, {300, 500, 700}, {32, 900, 768}, {700, 64, 10}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int layouts = 0; layouts < 8; layouts++) {
+            CT_SCOPED;
+            const ct_dtype dtype = layouts & 4 ? CT_F16 : CT_BF16;
+            ct_tensor *a = matrix(dtype, sizes[i][0], sizes[i][1], layouts & 1);
+            ct_tensor *b = matrix(dtype, sizes[i][1], sizes[i][2], layouts >> 1 & 1);
+            ct_tensor *wide_a = ct_to(a, CT_F32), *wide_b = ct_to(b, CT_F32), *want = ct_matmul(wide_a, wide_b);
+            assert_same_bits("both", ct_matmul(a, b), ct_to(want, dtype));
+            assert_same_bits("a", ct_matmul(a, wide_b), want);
+            assert_same_bits("b", ct_matmul(wide_a, b), want);
+            assert_same_bits("a batch", ct_matmul(ct_stack((ct_tensor *[]){a, a}, 2, 0), b),
+                             ct_to(ct_stack((ct_tensor *[]){want, want}, 2, 0), dtype));
+        }
+}
+END_TEST
+
+/* A product of halves needs memory for its result, and no more than strips and panels beside. */
+START_TEST(halves_are_not_copied_whole) {
+    ct_tensor *a = matrix(CT_BF16, 1000, 1000, 0), *b = matrix(CT_BF16, 1000, 8, 0);
+    const int64_t before = (int64_t)ct_memory().bytes_in_use;
+    ct_memory_reset_peak();
+    ct_matmul(a, b);
+    ck_assert_int_lt((int64_t)ct_memory().bytes_peak - before, 1000 * 1000 * 4 / 2);
+}
+END_TEST
+
 /* ---- errors ---- */
 
 START_TEST(no_memory_for_packing) {
@@ -275,6 +310,8 @@ Suite *matmul_suite(void) {
     tcase_add_test(products, threads_give_the_same_bits);
     tcase_add_test(products, batches_are_products_of_their_own);
     tcase_add_test(products, kernels_write_their_result_alone);
+    tcase_add_test(products, halves_are_converted_on_the_way);
+    tcase_add_test(products, halves_are_not_copied_whole);
     tcase_add_test(products, no_memory_for_packing);
     return suite;
 }

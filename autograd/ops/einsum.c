@@ -201,23 +201,6 @@ static void remove_label(int *labels, int n, int dim) {
     memmove(labels + dim, labels + dim + 1, (size_t)(n - 1 - dim) * sizeof *labels);
 }
 
-/* Dims `one` and `two` (after it), of equal size, become their diagonal, as the last dim: every (size + 1)-th
- * element of the matrices, row by row. */
-static ct_tensor *diagonal(ct_tensor *x, int one, int two) {
-    int64_t order[CT_MAX_DIMS], shape[CT_MAX_DIMS], size = x->shape[one];
-    int n = 0;
-    for (int d = 0; d < x->ndim; d++)
-        if (d != one && d != two) {
-            shape[n] = x->shape[d];
-            order[n++] = d;
-        }
-    shape[n] = size * size;
-    order[n] = one;
-    order[n + 1] = two;
-    ct_tensor *rows = ct_reshape(ct_permute(x, order, n + 2), shape, n + 1);
-    return ct_slice(rows, n, 0, CT_END, size + 1);
-}
-
 /* Takes diagonals where a label stands twice, and drops dims of size 1; false with an error. */
 static bool simplify(Labelled *t) {
     for (int d = 0; d < t->x->ndim; d++) {
@@ -226,7 +209,7 @@ static bool simplify(Labelled *t) {
         if (again >= t->x->ndim) continue;
         remove_label(t->label, t->x->ndim, again);
         remove_label(t->label, t->x->ndim - 1, d);
-        t->x = diagonal(t->x, d, again);
+        t->x = ct_diagonal(t->x, 0, d, again);
         if (!t->x) return false;
         t->label[t->x->ndim - 1] = label;
         d = -1;

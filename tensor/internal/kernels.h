@@ -99,6 +99,10 @@ typedef struct {
     double eps;
 } Norm;
 
+/* What an operand of a matrix product holds: numbers of the type that computes, or 16-bit ones, which are converted when
+ * they are packed. */
+typedef enum { OWN_TYPE, HALF_TYPE, BFLOAT_TYPE } OperandType;
+
 /* c [rows, columns] = a [rows, depth] · b [depth, columns] for one pair of matrices, or for a part of them. Strides count
  * elements. */
 typedef struct {
@@ -113,6 +117,7 @@ typedef struct {
     int64_t row_blocks, column_blocks; /* of whole strips and panels, that c is cut into */
     bool columns_first;                /* whether blocks of the same columns are neighbours, or those of the same rows */
     bool add;                          /* to what c holds */
+    OperandType a_type, b_type;        /* of 16 bits: with F32 as the type of bias and c */
 } MatrixProduct;
 
 enum {
@@ -137,6 +142,16 @@ typedef void ScanKernel(char *const *data, const int64_t *along, const int64_t *
 typedef ScanKernel *const ScanKernels[COMPUTE_TYPES]; /* NULL where there is none */
 
 enum { SCAN_LINES = 64, SCAN_APART = 4 };
+
+/* Square matrices, n × n, row-major and one after the other, that are factorised in place. */
+typedef struct {
+    char *a;
+    int64_t *order; /* of each matrix: its rows as they came to stand, and the sign of that (cofactors: 2 n numbers) */
+    char *b, *x;    /* right-hand sides and solutions, n × columns each; or working room and results */
+    int64_t n, columns;
+    int ndim; /* of the batch of x; its matrix at an index has the factors number Σ index[d]·steps[d] */
+    int64_t shape[CT_MAX_DIMS], steps[CT_MAX_DIMS];
+} Decomposition;
 
 typedef struct {
     const char *name; /* "generic", "avx2", "avx512", "neon" */
@@ -163,6 +178,7 @@ typedef struct {
     void (*norm_slope_rows[2])(const Norm *norm, int64_t begin, int64_t end); /* within one part */
     MatrixKernels matmul[COMPUTE_TYPES];
     ScanKernels cumsum, cumprod, logcumsumexp, recurrence, cummax;
+    Kernel *lu[2], *lu_solve[2], *determinants[2], *cofactors[2], *cholesky[2]; /* over the matrices of a Decomposition */
     Rows sgd, adam, adam_amsgrad;
 } Kernels;
 

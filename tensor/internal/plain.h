@@ -121,6 +121,14 @@ ct_tensor *tensor_matmul(ct_tensor *a, ct_tensor *b);
 ct_tensor *tensor_linear(ct_tensor *x, ct_tensor *weight, ct_tensor *bias);
 /* Keeps the elements on and below (upper: above) the diagonal of the last two dims. */
 ct_tensor *tensor_triangle(ct_tensor *x, int64_t diagonal, bool upper);
+/* x with a[.., n, n] · x = b [.., n, m], whose batches broadcast. Here and below, a singular matrix is CT_ERR_VALUE. */
+ct_tensor *tensor_solve(ct_tensor *a, ct_tensor *b);
+ct_tensor *tensor_inv(ct_tensor *x);
+/* Of [.., n, n]: the determinants [..], and their derivatives [.., n, n], of singular matrices too. */
+ct_tensor *tensor_det(ct_tensor *x);
+ct_tensor *tensor_cofactors(ct_tensor *x);
+/* The lower factor; x's lower triangle is read. CT_ERR_VALUE if x is not positive definite. */
+ct_tensor *tensor_cholesky(ct_tensor *x);
 
 /* ---- views and joining: dims are checked and not negative ---- */
 
@@ -145,6 +153,8 @@ ct_tensor *tensor_expand(ct_tensor *x, const int64_t *shape, int ndim);
 ct_tensor *tensor_unsqueeze(ct_tensor *x, int dim);
 /* length indices from start on, `step` apart (step may be negative), all within the dim. */
 ct_tensor *tensor_slice(ct_tensor *x, int dim, int64_t start, int64_t length, int64_t step);
+/* The elements x[.., i, .., i + offset, ..] of dims dim1 and dim2, as the last dim: a view. */
+ct_tensor *tensor_diagonal(ct_tensor *x, int64_t offset, int dim1, int dim2);
 /* x (floating, of from's shape) is added up at from's places and read at to's. Where `averaged` is not NULL, a place
  * that it names more than once counts by its mean. */
 ct_tensor *tensor_restride(ct_tensor *x, const Geometry *from, const Geometry *to, const Geometry *averaged);

@@ -41,24 +41,27 @@ enum { S(tile_columns) = VECTORS * LANES };
 static void S(multiply_panel)(const MatrixProduct *m, int64_t begin, int64_t end, int64_t first, int64_t k,
                               int64_t depth) {
     T panel[MATRIX_DEPTH * COLUMNS] __attribute__((aligned(64))), start[COLUMNS] = {0};
+    T strip[ROWS * MATRIX_DEPTH] __attribute__((aligned(64)));
     const int64_t columns = m->columns - first < COLUMNS ? m->columns - first : COLUMNS;
-    const T *b = (const T *)m->b + k * m->b_row + first * m->b_column;
     S(Tile) tile = {.depth = depth, .b = panel, .b_row = COLUMNS, .c_row = m->c_row, .start = start,
                     .add = m->add || k > 0};
-    if (m->b_column == 1 && columns % LANES == 0) { /* read in place, and kept for the strips that follow */
-        tile.b = b;
+    if (m->b_type == OWN_TYPE && m->b_column == 1 && columns % LANES == 0) { /* read in place, kept for further strips */
+        tile.b = (const T *)m->b + k * m->b_row + first;
         tile.b_row = m->b_row;
         if (depth * m->b_row * (int64_t)sizeof(T) > MATRIX_CLOSE) tile.keep = panel;
     } else {
-        S(pack_panel)(b, m->b_row, m->b_column, columns, depth, panel);
+        S(pack_panel)(m, first, columns, k, depth, panel);
     }
     if (m->bias && !tile.add) memcpy(start, (const T *)m->bias + first, (size_t)columns * sizeof(T));
     for (int64_t s = begin; s < end; s++) {
         const int64_t row = S(strip_row)(m, s), rows = S(strip_row)(m, s + 1) - row;
-        tile.a = m->packed_a ? (const T *)m->packed_a + row * m->depth + k * rows
-                             : (const T *)m->a + row * m->a_row + k * m->a_column;
-        tile.a_row = m->packed_a ? 1 : m->a_row;
-        tile.a_column = m->packed_a ? rows : m->a_column;
+        const bool converted = !m->packed_a && m->a_type != OWN_TYPE, packed = m->packed_a || converted;
+        if (converted) S(pack_strip)(m, row, rows, k, depth, strip);
+        tile.a = converted     ? strip
+                 : m->packed_a ? (const T *)m->packed_a + row * m->depth + k * rows
+                               : (const T *)m->a + row * m->a_row + k * m->a_column;
+        tile.a_row = packed ? 1 : m->a_row;
+        tile.a_column = packed ? rows : m->a_column;
         tile.c = (T *)m->c + row * m->c_row + first;
         S(multiply_tile)(&tile, rows, columns);
         if (tile.keep) {
@@ -96,6 +99,7 @@ static int64_t S(multiply_by_panels)(const void *arguments, int64_t begin, int64
 static inline void S(prefetch_strip)(const MatrixProduct *m, int64_t first, int64_t rows, int64_t share, int64_t shares) {
     enum { LINE = 64 / sizeof(T) };
     const T *a = (const T *)m->a + first * m->a_row;
+    if (m->a_type != OWN_TYPE) return;
     if (m->a_column == 1) {
         const int64_t lines = (m->depth + LINE - 1) / LINE;
         for (int64_t at = share * rows * lines / shares; at < (share + 1) * rows * lines / shares; at++)
@@ -117,7 +121,7 @@ static int64_t S(multiply_by_strips)(const void *arguments, int64_t begin, int64
     const int64_t panels = (m->columns + COLUMNS - 1) / COLUMNS;
     for (int64_t s = begin; s < end; s++) {
         const int64_t row = S(strip_row)(m, s), next = S(strip_row)(m, s + 1), rows = next - row;
-        S(pack_strip)(m, row, rows, strip);
+        S(pack_strip)(m, row, rows, 0, m->depth, strip);
         tile.a_column = rows;
         for (int64_t p = 0; p < panels; p++) {
             const int64_t first = p * COLUMNS, columns = m->columns - first < COLUMNS ? m->columns - first : COLUMNS;

@@ -33,8 +33,49 @@ static void S(interleave)(const T *in, int64_t stride, int64_t n, int64_t depth,
     }
 }
 
+#ifdef CONVERTS
+/* out[i] = in[i · step] */
+static void S(widen)(const uint16_t *in, OperandType type, int64_t step, int64_t n, T *restrict out) {
+    if (type == HALF_TYPE)
+        for (int64_t i = 0; i < n; i++) out[i] = half_to_float((Half){in[i * step]});
+    else if (step == 1)
+        for (int64_t i = 0; i < n; i++) out[i] = bfloat_to_float((BFloat){in[i]});
+    else
+        for (int64_t i = 0; i < n; i++) out[i] = bfloat_to_float((BFloat){in[i * step]});
+}
+
+/* pack() of 16-bit numbers. Rows along the depth are converted piece by piece, and go on from the first cache. */
+static void S(pack_widened)(const uint16_t *in, OperandType type, int64_t stride, int64_t step, int64_t n, int64_t depth,
+                            T *out, int64_t width) {
+    enum { PIECE = 64, AT_ONCE = 16 };
+    T piece[AT_ONCE * PIECE];
+    if (step != 1)
+        for (int64_t k = 0; k < depth; k++) S(widen)(in + k * step, type, stride, n, out + k * width);
+    for (int64_t i = 0; i < n && step == 1; i += AT_ONCE)
+        for (int64_t k = 0; k < depth; k += PIECE) {
+            const int64_t rows = n - i < AT_ONCE ? n - i : AT_ONCE, columns = depth - k < PIECE ? depth - k : PIECE;
+            for (int64_t j = 0; j < rows; j++) S(widen)(in + (i + j) * stride + k, type, 1, columns, piece + j * PIECE);
+            S(interleave)(piece, PIECE, rows, columns, out + k * width + i, width);
+        }
+}
+#endif
+
+/* Where an operand's number `place` is. */
+static inline const char *S(address)(const char *operand, OperandType type, int64_t place) {
+    return operand + place * (type == OWN_TYPE ? (int64_t)sizeof(T) : 2);
+}
+
 /* out[k · width + i] = in[k · step + i · stride] for n ≤ width. */
-static void S(pack)(const T *in, int64_t stride, int64_t step, int64_t n, int64_t depth, T *out, int64_t width) {
+static void S(pack)(const char *operand, OperandType type, int64_t stride, int64_t step, int64_t n, int64_t depth, T *out,
+                    int64_t width) {
+    const T *in = (const T *)operand;
+#ifdef CONVERTS
+    if (type != OWN_TYPE) {
+        S(pack_widened)((const uint16_t *)operand, type, stride, step, n, depth, out, width);
+        return;
+    }
+#endif
+    (void)type;
     if (step == 1) {
         int64_t i = 0;
         for (; LANES >= 8 && i + LANES <= n; i += LANES)
@@ -55,24 +96,26 @@ static inline int64_t S(strip_row)(const MatrixProduct *m, int64_t s) {
     return s * least + (s < longer ? s : longer);
 }
 
-/* rows × depth numbers of a, column by column. */
-static void S(pack_strip)(const MatrixProduct *m, int64_t first, int64_t rows, T *out) {
-    S(pack)((const T *)m->a + first * m->a_row, m->a_row, m->a_column, rows, m->depth, out, rows);
+/* rows × depth numbers of a from [first, k] on, column by column. */
+static void S(pack_strip)(const MatrixProduct *m, int64_t first, int64_t rows, int64_t k, int64_t depth, T *out) {
+    const char *a = S(address)(m->a, m->a_type, first * m->a_row + k * m->a_column);
+    S(pack)(a, m->a_type, m->a_row, m->a_column, rows, depth, out, rows);
 }
 
-/* depth × COLUMNS numbers of b, row by row; where b has ended, zeros up to a whole vector. */
-static void S(pack_panel)(const T *b, int64_t b_row, int64_t b_column, int64_t columns, int64_t depth, T *out) {
+/* depth × columns numbers of b from [k, first] on, row by row; where b has ended, zeros up to a whole vector. */
+static void S(pack_panel)(const MatrixProduct *m, int64_t first, int64_t columns, int64_t k, int64_t depth, T *out) {
+    const char *b = S(address)(m->b, m->b_type, k * m->b_row + first * m->b_column);
     if (columns % LANES != 0)
-        for (int64_t k = 0; k < depth; k++)
-            *(S(Vector) *)(out + k * COLUMNS + columns / LANES * LANES) = (S(Vector)){0};
-    S(pack)(b, b_column, b_row, columns, depth, out, COLUMNS);
+        for (int64_t i = 0; i < depth; i++)
+            *(S(Vector) *)(out + i * COLUMNS + columns / LANES * LANES) = (S(Vector)){0};
+    S(pack)(b, m->b_type, m->b_column, m->b_row, columns, depth, out, COLUMNS);
 }
 
 static int64_t S(pack_strips)(const void *arguments, int64_t begin, int64_t end) {
     const MatrixProduct *m = arguments;
     for (int64_t s = begin; s < end; s++) {
         const int64_t first = S(strip_row)(m, s);
-        S(pack_strip)(m, first, S(strip_row)(m, s + 1) - first, (T *)m->packed_a + first * m->depth);
+        S(pack_strip)(m, first, S(strip_row)(m, s + 1) - first, 0, m->depth, (T *)m->packed_a + first * m->depth);
     }
     return -1;
 }
@@ -82,7 +125,7 @@ static int64_t S(pack_panels)(const void *arguments, int64_t begin, int64_t end)
     const MatrixProduct *m = arguments;
     const int64_t whole = m->columns / COLUMNS;
     int64_t p = begin;
-    for (; m->b_column == 1 && p + 4 <= end && p + 4 <= whole; p += 4) {
+    for (; m->b_type == OWN_TYPE && m->b_column == 1 && p + 4 <= end && p + 4 <= whole; p += 4) {
         T *out = (T *)m->packed_b + p * COLUMNS * m->depth;
         for (int64_t k = 0; k < m->depth; k++, out += COLUMNS) {
             const T *b = (const T *)m->b + k * m->b_row + p * COLUMNS;
@@ -91,8 +134,7 @@ static int64_t S(pack_panels)(const void *arguments, int64_t begin, int64_t end)
     }
     for (; p < end; p++) {
         const int64_t first = p * COLUMNS, columns = m->columns - first < COLUMNS ? m->columns - first : COLUMNS;
-        S(pack_panel)((const T *)m->b + first * m->b_column, m->b_row, m->b_column, columns, m->depth,
-                      (T *)m->packed_b + first * m->depth);
+        S(pack_panel)(m, first, columns, 0, m->depth, (T *)m->packed_b + first * m->depth);
     }
     return -1;
 }

@@ -40,6 +40,7 @@
 #include "softmax.h"
 #include "losses.h"
 #include "norm.h"
+#include "decompose.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -55,6 +56,7 @@
 #include "softmax.h"
 #include "losses.h"
 #include "norm.h"
+#include "decompose.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -158,7 +160,9 @@ static inline double logaddexp_f64(double y, double x) {
 #define S(name) name##_f32
 #define LANES (VECTOR_BYTES / 4)
 #define TRANSPOSE transpose_4
+#define CONVERTS
 #include "matmul.h"
+#undef CONVERTS
 #undef TRANSPOSE
 #undef T
 #undef S
@@ -230,6 +234,11 @@ const Kernels KERNELS = {
     .logcumsumexp = {logcumsumexp_scan_f32, logcumsumexp_scan_f64, NULL},
     .recurrence = {recurrence_scan_f32, recurrence_scan_f64, NULL},
     .cummax = {cummax_scan_f32, cummax_scan_f64, cummax_scan_i64},
+    .lu = {lu_f32, lu_f64},
+    .lu_solve = {lu_solve_f32, lu_solve_f64},
+    .determinants = {determinants_f32, determinants_f64},
+    .cofactors = {cofactors_f32, cofactors_f64},
+    .cholesky = {cholesky_f32, cholesky_f64},
     .sgd = {{sgd_row_f32, sgd_row_f64, NULL}},
     .adam = {{adam_row_f32, adam_row_f64, NULL}},
     .adam_amsgrad = {{adam_amsgrad_row_f32, adam_amsgrad_row_f64, NULL}},

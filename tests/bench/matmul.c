@@ -6,7 +6,7 @@
 static const struct {
     int64_t m, k, n;
     const char *layouts; /* one or more of NN, NT, TN */
-    bool f64;            /* in f64 too */
+    bool others;         /* in F64 and BF16 too */
 } shapes[] = {
     {8, 8, 8, "NN", false},
     {16, 16, 16, "NN", false},
@@ -53,8 +53,11 @@ static bool is_wanted(const char *name) {
 static void line(ct_dtype dtype, int64_t m, int64_t k, int64_t n, const char layout[2]) {
     CT_SCOPED;
     char name[64];
-    snprintf(name, sizeof name, "%s/%lldx%lldx%lld/%.2s", dtype == CT_F64 ? "dgemm" : "sgemm", (long long)m,
-             (long long)k, (long long)n, layout);
+    snprintf(name, sizeof name, "%s/%lldx%lldx%lld/%.2s",
+             dtype == CT_F64    ? "dgemm"
+             : dtype == CT_BF16 ? "bf16gemm"
+                                : "sgemm",
+             (long long)m, (long long)k, (long long)n, layout);
     if (!is_wanted(name)) return;
     ct_tensor *x[] = {matrix(dtype, m, k, layout[0] == 'T'), matrix(dtype, k, n, layout[1] == 'T')};
     const double flops = 2.0 * (double)m * (double)k * (double)n;
@@ -65,10 +68,11 @@ static void line(ct_dtype dtype, int64_t m, int64_t k, int64_t n, const char lay
 int main(int argc, char **argv) {
     wanted_count = argc - 1, wanted = argv + 1;
     bench_begin();
-    for (ct_dtype dtype = CT_F32; dtype <= CT_F64; dtype++)
+    static const ct_dtype dtypes[] = {CT_F32, CT_F64, CT_BF16};
+    for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            for (const char *layout = shapes[i].layouts; dtype == CT_F32 || shapes[i].f64; layout += 3) {
-                line(dtype, shapes[i].m, shapes[i].k, shapes[i].n, layout);
+            for (const char *layout = shapes[i].layouts; dtypes[d] == CT_F32 || shapes[i].others; layout += 3) {
+                line(dtypes[d], shapes[i].m, shapes[i].k, shapes[i].n, layout);
                 if (!layout[2]) break;
             }
     return 0;

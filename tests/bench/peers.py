@@ -67,7 +67,7 @@ def numpy_work(name):
 
 
 def numpy_line(name):
-    if re.match(r"(op4|xor|mlp|[sd]gemm)", name) or name.endswith("backward"):
+    if re.match(r"(op4|xor|mlp|(s|d|bf16)gemm)", name) or name.endswith("backward"):
         return
     work = numpy_work(name)
     if work:
@@ -151,7 +151,7 @@ INDEXING = ("gather|index_select|embedding|scatter_add|masked_select|nonzero|sor
 def torch_product(torch, name):
     kind, shape, layout = name.split("/")
     m, k, n = map(int, shape.split("x"))
-    dtype = torch.float64 if kind == "dgemm" else torch.float32
+    dtype = {"sgemm": torch.float32, "dgemm": torch.float64, "bf16gemm": torch.bfloat16}[kind]
     a = torch.randn(k, m, dtype=dtype).t() if layout[0] == "T" else torch.randn(m, k, dtype=dtype)
     b = torch.randn(n, k, dtype=dtype).t() if layout[1] == "T" else torch.randn(k, n, dtype=dtype)
     c = torch.empty(m, n, dtype=dtype)
@@ -206,7 +206,7 @@ def torch_line(name):
         report(name, peak_memory(), "MB")
     elif re.match("(xor|mlp)", name):
         report(name, torch_training(torch, name) * 1e6, "us")
-    elif re.match("[sd]gemm", name):
+    elif re.match("(s|d|bf16)gemm", name):
         work, flops = torch_product(torch, name)
         report(name, flops / seconds_per_call(work) * 1e-9, "GFLOP/s")
     elif not name.startswith("op4"):
