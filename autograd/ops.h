@@ -346,6 +346,13 @@ CT_API ct_tensor *ct_layer_norm(ct_tensor *x, int norm_dims, ct_tensor *weight, 
 /** x/√(mean(x²) + eps) · weight likewise. Zhang, Sennrich: Root mean square layer normalization, 2019. */
 CT_API ct_tensor *ct_rms_norm(ct_tensor *x, int norm_dims, ct_tensor *weight, double eps);
 
+/** softmax(q kᵀ/√E + mask) v of q [..., L, E], k [..., S, E], v [..., S, V], all of one floating dtype: [..., L, V]. Leading
+ * dims broadcast. mask (or NULL) broadcasts to [..., L, S]: BOOL is true where a pair takes part, a floating one is added.
+ * causal (then no mask): query i sees no key beyond i. A query that sees no key gives 0. dropout_p is the probability of
+ * dropping a weight, as ct_dropout() in training. Vaswani et al.: Attention is all you need, 2017. The scores never stand
+ * in memory as a whole unless weights are dropped or the mask wants a gradient (Dao et al.: FlashAttention, 2022). */
+CT_API ct_tensor *ct_scaled_dot_product_attention(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor *mask, double dropout_p, bool causal);
+
 /* ---- losses: a pair of shapes must agree; CT_NONE keeps the elements, CT_MEAN and CT_SUM join them to 0-dim ---- */
 
 /** -(y log p + (1 - y) log(1 - p)), logs clamped at -100; p and y in [0, 1]; weight broadcasts. */

@@ -131,6 +131,21 @@ typedef struct {
     int64_t strip_rows, panel_columns;
 } MatrixKernels;
 
+/* Attention of `heads` matrices: queries [queries, depth], keys [keys, depth], values [keys, width]; all but the mask lie
+ * row-major. Panels are those of the matrix product: x's rows, cut by columns; `columns` are panels of x transposed. */
+typedef struct {
+    const char *q, *g, *mask; /* g: the result's gradient; mask [shape, queries, keys] or NULL */
+    const char *k_columns, *v_columns, *k_panels, *v_panels, *q_panels, *g_panels;
+    char *y, *logs; /* [heads, queries, width]; log Σ exp(score) of each query */
+    char *dq, *dk, *dv;
+    int64_t heads, queries, keys, depth, width;
+    int64_t shape[CT_MAX_DIMS], mask_strides[CT_MAX_DIMS], mask_row, mask_column; /* strides count elements */
+    int ndim; /* of the batch */
+    bool causal, boolean; /* a boolean mask is true where a pair takes part; another is added */
+    double scale;
+} Attention;
+enum { ATTENTION_QUERIES = 64, ATTENTION_KEYS = 128 }; /* in a block; keys are whole panels */
+
 typedef struct {
     const char *name; /* "generic", "avx2", "avx512", "neon" */
 #define UNARY(name, ...) Rows name;
@@ -155,6 +170,7 @@ typedef struct {
     void (*norm_rows[2])(const Norm *norm, int64_t begin, int64_t end);
     void (*norm_slope_rows[2])(const Norm *norm, int64_t begin, int64_t end); /* within one part */
     MatrixKernels matmul[COMPUTE_TYPES];
+    Kernel *attention[2], *attention_slopes[2]; /* over blocks of queries of all heads; over heads */
     Rows sgd, adam, adam_amsgrad;
 } Kernels;
 

@@ -89,6 +89,15 @@ ct_tensor *tensor_norm_rows(ct_tensor *x, int norm_dims, ct_tensor *weight, ct_t
 bool tensor_norm_rows_slopes(ct_tensor *x, int norm_dims, ct_tensor *weight, bool centred, ct_tensor *kept, ct_tensor *g,
                              ct_tensor *slopes[3], bool parameters);
 
+/* softmax(scale q kᵀ + mask) v of matrices [..., L, E], [..., S, E], [..., S, V] of one floating dtype, whose batch dims
+ * broadcast; mask (or NULL) is BOOL or floating and broadcasts to [..., L, S]; causal: query i sees no key beyond i. *logs
+ * is what the derivative needs: log Σ exp(score) of each query. */
+ct_tensor *tensor_attention(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor *mask, bool causal, double scale,
+                            ct_tensor **logs);
+/* The gradients for q, k and v, of the whole batch, from the result y and its gradient g. */
+bool tensor_attention_slopes(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor *mask, bool causal, double scale,
+                             ct_tensor *y, ct_tensor *logs, ct_tensor *g, ct_tensor *slopes[3]);
+
 /* ---- losses ---- */
 
 /* The sum of the losses of pairs (of one shape) through the divisor: 0-dim. An error at a pair that is not allowed. */

@@ -129,6 +129,7 @@
 #define S(name) name##_f32
 #define LANES (VECTOR_BYTES / 4)
 #include "matmul.h"
+#include "attention.h"
 #undef T
 #undef S
 #undef LANES
@@ -137,6 +138,7 @@
 #define S(name) name##_f64
 #define LANES (VECTOR_BYTES / 8)
 #include "matmul.h"
+#include "attention.h"
 #undef T
 #undef S
 #undef LANES
@@ -192,6 +194,8 @@ const Kernels KERNELS = {
     .matmul = {{matmul_rows_f32, pack_strips_f32, pack_panels_f32, multiply_by_panels_f32, multiply_by_strips_f32, multiply_vector_f32, ROWS, tile_columns_f32},
                {matmul_rows_f64, pack_strips_f64, pack_panels_f64, multiply_by_panels_f64, multiply_by_strips_f64, multiply_vector_f64, ROWS, tile_columns_f64},
                {.rows = matmul_rows_i64}},
+    .attention = {attention_f32, attention_f64},
+    .attention_slopes = {attention_slopes_f32, attention_slopes_f64},
     .sgd = {{sgd_row_f32, sgd_row_f64, NULL}},
     .adam = {{adam_row_f32, adam_row_f64, NULL}},
     .adam_amsgrad = {{adam_amsgrad_row_f32, adam_amsgrad_row_f64, NULL}},
