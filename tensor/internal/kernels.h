@@ -99,6 +99,27 @@ typedef struct {
     double eps;
 } Norm;
 
+/* Norm over units of `spans` spans of `rest` neighbours each, and its derivative. */
+typedef struct {
+    const char *x, *weight, *bias, *g; /* weight and bias may be NULL */
+    char *y;                           /* the result; for the derivative, x's gradient */
+    double *means, *scales, *variances; /* of each unit; scales are 1 / deviations */
+    double *weight_sums, *bias_sums;    /* [units, spans]: the gradients of weight and bias from each span */
+    int64_t spans, rest, unit_step, span_step;
+    int64_t period, channels, each; /* a span's channel is unit % period · channels + span · each */
+    double eps;
+} ChannelNorm;
+typedef void ChannelNormKernel(const ChannelNorm *norm, int64_t begin, int64_t end);
+
+/* Of x [outer, from, inner]: y [outer, n, inner], whose i-th place sums those that taps starts[i] … starts[i + 1] name. */
+typedef struct {
+    const char *x;
+    char *y;
+    const int64_t *starts, *places;
+    const double *weights;
+    int64_t n, from, inner;
+} Resample;
+
 /* c [rows, columns] = a [rows, depth] · b [depth, columns] for one pair of matrices, or for a part of them. Strides count
  * elements. */
 typedef struct {
@@ -169,6 +190,8 @@ typedef struct {
     EntropyKernel *entropy_rows[2], *entropy_columns[2], *entropy_slope_rows[2], *entropy_slope_columns[2];
     void (*norm_rows[2])(const Norm *norm, int64_t begin, int64_t end);
     void (*norm_slope_rows[2])(const Norm *norm, int64_t begin, int64_t end); /* within one part */
+    ChannelNormKernel *channel_norm[2], *channel_norm_slopes[2];
+    Kernel *resample[2]; /* over outer · n rows */
     MatrixKernels matmul[COMPUTE_TYPES];
     Kernel *attention[2], *attention_slopes[2]; /* over blocks of queries of all heads; over heads */
     Rows sgd, adam, adam_amsgrad;

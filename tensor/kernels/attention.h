@@ -71,9 +71,9 @@ typedef struct {
 
 /* Turns n scores into weights (those from n to `whole` are 0), relative to the largest so far. */
 static void S(meet)(S(Met) *met, T *s, int64_t n, int64_t whole, T *y, int64_t width) {
-    Accumulator largest = {.f = (double)met->largest};
-    if (n > 0) S(max_row)(&largest, (const char *)s, 1, n, 0, &met->sum);
-    const T m = (T)largest.f, shift = m == -(T)INFINITY ? 0 : m; /* no key so far: all weights are 0 */
+    T m = met->largest;
+    _Pragma("omp simd reduction(max : m)") for (int64_t j = 0; j < n; j++) m = s[j] > m ? s[j] : m;
+    const T shift = m == -(T)INFINITY ? 0 : m; /* no key so far: all weights are 0 */
     if (m != met->largest && met->sum != 0) {
         const T factor = S(exp)(met->largest - shift);
         met->sum *= (double)factor;

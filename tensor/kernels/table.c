@@ -40,6 +40,8 @@
 #include "softmax.h"
 #include "losses.h"
 #include "norm.h"
+#include "channel_norm.h"
+#include "resample.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -55,6 +57,8 @@
 #include "softmax.h"
 #include "losses.h"
 #include "norm.h"
+#include "channel_norm.h"
+#include "resample.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -191,6 +195,9 @@ const Kernels KERNELS = {
     .entropy_slope_columns = {entropy_slope_columns_f32, entropy_slope_columns_f64},
     .norm_rows = {norm_rows_f32, norm_rows_f64},
     .norm_slope_rows = {norm_slope_rows_f32, norm_slope_rows_f64},
+    .channel_norm = {channel_norm_f32, channel_norm_f64},
+    .channel_norm_slopes = {channel_norm_slopes_f32, channel_norm_slopes_f64},
+    .resample = {resample_f32, resample_f64},
     .matmul = {{matmul_rows_f32, pack_strips_f32, pack_panels_f32, multiply_by_panels_f32, multiply_by_strips_f32, multiply_vector_f32, ROWS, tile_columns_f32},
                {matmul_rows_f64, pack_strips_f64, pack_panels_f64, multiply_by_panels_f64, multiply_by_strips_f64, multiply_vector_f64, ROWS, tile_columns_f64},
                {.rows = matmul_rows_i64}},
