@@ -285,8 +285,9 @@ ct_tensor *ct_cosine_similarity(ct_tensor *a, ct_tensor *b, int dim, double eps)
     if (!autograd_loss_floating(a, "a") || !autograd_loss_floating(b, "b") ||
         !tensor_broadcast(a->shape, a->ndim, b->shape, b->ndim, &shape))
         return NULL;
-    a = ct_broadcast_to(a, shape.sizes, shape.ndim);
-    b = ct_broadcast_to(b, shape.sizes, shape.ndim);
+    const ct_dtype dtype = tensor_promote_dtypes((ct_dtype)a->dtype, (ct_dtype)b->dtype);
+    a = ct_broadcast_to(autograd_loss_as(a, dtype), shape.sizes, shape.ndim);
+    b = ct_broadcast_to(autograd_loss_as(b, dtype), shape.sizes, shape.ndim);
     ct_tensor *unit_a = ct_div(a, bounded_length(a, 2, dim, eps)), *unit_b = ct_div(b, bounded_length(b, 2, dim, eps));
     return ct_scope_keep(ct_sum_dim(ct_mul(unit_a, unit_b), CT_DIMS(dim), false));
 }

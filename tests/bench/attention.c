@@ -14,6 +14,14 @@ static ct_tensor *causal_attention(ct_tensor *const *x) {
     return ct_scaled_dot_product_attention(x[0], x[1], x[2], NULL, 0, true);
 }
 
+static ct_tensor *batch_norm(ct_tensor *const *x) {
+    return ct_batch_norm(x[0], x[1], x[2], NULL, NULL, true, 0.1, 1e-5);
+}
+
+static ct_tensor *group_norm(ct_tensor *const *x) {
+    return ct_group_norm(x[0], 8, x[1], x[2], 1e-5);
+}
+
 static void forward(void *data) {
     const Subject *s = data;
     CT_SCOPED;
@@ -45,10 +53,20 @@ static void attention_lines(const char *name, int64_t positions, ct_tensor *(*fu
     lines(name, &s);
 }
 
+static void norm_lines(const char *name, ct_tensor *(*function)(ct_tensor *const *x)) {
+    CT_SCOPED;
+    Subject s = {.function = function};
+    s.x[0] = ct_randn(CT_F32, CT_DIMS(64, 32, 28, 28));
+    for (int i = 1; i < 3; i++) s.x[i] = ct_randn(CT_F32, CT_DIMS(32));
+    lines(name, &s);
+}
+
 int main(void) {
     bench_begin();
     attention_lines("attention/64", 64, attention);
     attention_lines("attention/512", 512, attention);
     attention_lines("causal/512", 512, causal_attention);
+    norm_lines("batch_norm", batch_norm);
+    norm_lines("group_norm", group_norm);
     return 0;
 }

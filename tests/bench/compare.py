@@ -17,7 +17,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-SUBJECTS = ["ops", "pointwise", "reductions", "matmul", "training"]
+SUBJECTS = ["ops", "pointwise", "reductions", "matmul", "attention", "training"]
 
 # name: ratio wanted (to PyTorch; of the functions from exp on, and of products, to the best of all), value wanted
 # with 1 thread, with 2 (None: none)
@@ -37,6 +37,7 @@ WANTED = {
     "softmax/dim1": (1.6, 0.35, None), "log_softmax/dim1": (1.6, 0.35, None), "softmax/dim0": (4, 0.6, None),
     "softmax/dim1/backward": (None, 0.25, None),
     "layer_norm/dim1": (None, 0.30, None), "layer_norm/dim1/backward": (None, 0.45, None),
+    "attention/*/both": (1.5, None, None),
     "sgemm/*": (0.95, None, None), "dgemm/*": (0.95, None, None),
     "mlp784/forward": (None, 140, None),
     "mlp784/sgd": (1.5, 300, 165), "mlp784/adam": (1.5, 330, 180),
