@@ -25,11 +25,13 @@ static int64_t pack_heads(const void *arguments, int64_t begin, int64_t end) {
     return -1;
 }
 
-/* Panels of each matrix of x (row-major), or of its transpose; NULL with an error. */
+/* Panels of each matrix of x (row-major), which is taken as it is if its rows are whole panels; or of its transpose. NULL
+ * with an error. */
 static const char *panels_of(const ct_tensor *x, int64_t heads, bool transposed) {
     const int64_t rows = x->shape[x->ndim - 2], columns = x->shape[x->ndim - 1], size = tensor_dtype_size((ct_dtype)x->dtype);
     const MatrixKernels *kernels = &tensor_kernels->matmul[x->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32];
     Packing p = {.pack = kernels->pack_panels};
+    if (!transposed && columns % kernels->panel_columns == 0) return x->data;
     p.first = transposed ? (MatrixProduct){.b_row = 1, .b_column = columns, .columns = rows, .depth = columns}
                          : (MatrixProduct){.b_row = columns, .b_column = 1, .columns = columns, .depth = rows};
     p.panels = (p.first.columns + kernels->panel_columns - 1) / kernels->panel_columns;

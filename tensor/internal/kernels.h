@@ -153,7 +153,8 @@ typedef struct {
 } MatrixKernels;
 
 /* Attention of `heads` matrices: queries [queries, depth], keys [keys, depth], values [keys, width]; all but the mask lie
- * row-major. Panels are those of the matrix product: x's rows, cut by columns; `columns` are panels of x transposed. */
+ * row-major. Panels are those of the matrix product: x's rows, cut by columns; x itself, where its rows are whole panels.
+ * `columns` are panels of x transposed. */
 typedef struct {
     const char *q, *g, *mask; /* g: the result's gradient; mask [shape, queries, keys] or NULL */
     const char *k_columns, *v_columns, *k_panels, *v_panels, *q_panels, *g_panels;
@@ -165,7 +166,7 @@ typedef struct {
     bool causal, boolean; /* a boolean mask is true where a pair takes part; another is added */
     double scale;
 } Attention;
-enum { ATTENTION_QUERIES = 64, ATTENTION_KEYS = 128 }; /* in a block; keys are whole panels */
+enum { ATTENTION_QUERIES = 64, ATTENTION_KEYS = 256 }; /* in a block; keys are whole panels */
 
 typedef struct {
     const char *name; /* "generic", "avx2", "avx512", "neon" */

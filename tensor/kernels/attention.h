@@ -9,16 +9,30 @@ static inline int64_t S(least)(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* c [rows, columns] = a [rows, depth] · b, or that added to c; b lies in panels that are panel_step apart. */
-static void S(panel_product)(const T *a, int64_t a_row, int64_t a_column, const T *panels, int64_t panel_step, T *c,
-                             int64_t c_row, int64_t rows, int64_t columns, int64_t depth, bool add) {
+/* The panels of a matrix with that many rows and columns: how far rows, and panels, are from each other. */
+typedef struct {
+    const T *first;
+    int64_t row, step;
+} S(Panels);
+
+/* Those of x's matrix of a head, from a row on. */
+static S(Panels) S(panels)(const char *x, int64_t head, int64_t rows, int64_t columns, int64_t from) {
+    enum { PANEL = S(attention_panel) };
+    const int64_t row = columns % PANEL == 0 ? columns : PANEL;
+    const T *first = (const T *)x + head * rows * ((columns + PANEL - 1) / PANEL * PANEL) + from * row;
+    return (S(Panels)){first, row, columns % PANEL == 0 ? PANEL : rows * PANEL};
+}
+
+/* c [rows, columns] = a [rows, depth] · b, or that added to c. */
+static void S(panel_product)(const T *a, int64_t a_row, int64_t a_column, S(Panels) b, T *c, int64_t c_row, int64_t rows,
+                             int64_t columns, int64_t depth, bool add) {
     const T start[S(attention_panel)] = {0};
     const int64_t strips = (rows + ROWS - 1) / ROWS;
-    for (int64_t first = 0; first < columns; first += S(attention_panel), panels += panel_step)
+    for (int64_t first = 0; first < columns; first += S(attention_panel), b.first += b.step)
         for (int64_t strip = 0; strip < strips; strip++) {
             const int64_t row = strip * rows / strips, next = (strip + 1) * rows / strips;
-            S(Tile) tile = {.a = a + row * a_row, .b = panels, .c = c + row * c_row + first, .start = start, .depth = depth,
-                            .a_row = a_row, .a_column = a_column, .b_row = S(attention_panel), .c_row = c_row, .add = add};
+            S(Tile) tile = {.a = a + row * a_row, .b = b.first, .c = c + row * c_row + first, .start = start, .depth = depth,
+                            .a_row = a_row, .a_column = a_column, .b_row = b.row, .c_row = c_row, .add = add};
             S(multiply_tile)(&tile, next - row, S(least)(columns - first, S(attention_panel)));
         }
 }
@@ -28,8 +42,8 @@ static void S(attention_products)(const Attention *t, const char *rows_of, int64
                                   int64_t first, int64_t rows, int64_t key, int64_t n, T *s) {
     const int64_t all = (t->keys + S(attention_panel) - 1) / S(attention_panel), step = depth * S(attention_panel);
     const T *a = (const T *)rows_of + (head * t->queries + first) * depth;
-    const T *b = (const T *)panels + (head * all + key / S(attention_panel)) * step;
-    S(panel_product)(a, depth, 1, b, step, s, ATTENTION_KEYS, rows, (n + LANES - 1) / LANES * LANES, depth, false);
+    const S(Panels) b = {(const T *)panels + (head * all + key / S(attention_panel)) * step, S(attention_panel), step};
+    S(panel_product)(a, depth, 1, b, s, ATTENTION_KEYS, rows, (n + LANES - 1) / LANES * LANES, depth, false);
 }
 
 /* The elements' offset of a head's mask. */
@@ -89,8 +103,7 @@ static void S(attention_block)(const Attention *t, int64_t head, int64_t first, 
     T s[ATTENTION_QUERIES * ATTENTION_KEYS] __attribute__((aligned(64)));
     S(Met) met[ATTENTION_QUERIES];
     T *y = (T *)t->y + (head * t->queries + first) * t->width, *logs = (T *)t->logs + head * t->queries + first;
-    const int64_t mask = S(mask_offset)(t, head), keys = S(keys_seen)(t, first + rows), step = t->keys * S(attention_panel);
-    const T *v = (const T *)t->v_panels + head * ((t->width + S(attention_panel) - 1) / S(attention_panel)) * step;
+    const int64_t mask = S(mask_offset)(t, head), keys = S(keys_seen)(t, first + rows);
     for (int64_t i = 0; i < rows; i++) met[i] = (S(Met)){-(T)INFINITY, 0};
     for (int64_t key = 0; key < keys; key += ATTENTION_KEYS) {
         const int64_t n = S(least)(keys - key, ATTENTION_KEYS);
@@ -99,7 +112,8 @@ static void S(attention_block)(const Attention *t, int64_t head, int64_t first, 
             T *row = s + i * ATTENTION_KEYS;
             S(meet)(&met[i], row, S(mask_row)(t, mask, first + i, key, n, row), n, y + i * t->width, t->width);
         }
-        S(panel_product)(s, ATTENTION_KEYS, 1, v + key * S(attention_panel), step, y, t->width, rows, t->width, n, key > 0);
+        S(panel_product)(s, ATTENTION_KEYS, 1, S(panels)(t->v_panels, head, t->keys, t->width, key), y, t->width, rows, t->width,
+                         n, key > 0);
     }
     for (int64_t i = 0; i < rows; i++) {
         const T scale = met[i].sum == 0 ? 0 : (T)(1 / met[i].sum);
@@ -137,18 +151,15 @@ static void S(slope_row)(const Attention *t, int64_t mask, int64_t query, int64_
 /* to [columns of weights, n] += weightsᵀ · rows [first, first + rows) of x, which lies in panels over its n columns. */
 static void S(add_transposed)(const Attention *t, const T *weights, const char *x, int64_t n, int64_t head, int64_t first,
                               int64_t rows, int64_t columns, T *to) {
-    const int64_t step = t->queries * S(attention_panel), panels = (n + S(attention_panel) - 1) / S(attention_panel);
-    const T *b = (const T *)x + head * panels * step + first * S(attention_panel);
-    S(panel_product)(weights, 1, ATTENTION_KEYS, b, step, to, n, columns, n, rows, true);
+    S(panel_product)(weights, 1, ATTENTION_KEYS, S(panels)(x, head, t->queries, n, first), to, n, columns, n, rows, true);
 }
 
 static void S(attention_slopes_block)(const Attention *t, int64_t head, int64_t first, int64_t rows) {
     T p[ATTENTION_QUERIES * ATTENTION_KEYS] __attribute__((aligned(64)));
     T slopes[ATTENTION_QUERIES * ATTENTION_KEYS] __attribute__((aligned(64))), sums[ATTENTION_QUERIES];
     const int64_t query = head * t->queries + first, mask = S(mask_offset)(t, head), keys = S(keys_seen)(t, first + rows);
-    const int64_t step = t->keys * S(attention_panel), panels = (t->depth + S(attention_panel) - 1) / S(attention_panel);
     const T *y = (const T *)t->y + query * t->width, *g = (const T *)t->g + query * t->width;
-    const T *logs = (const T *)t->logs + query, *k = (const T *)t->k_panels + head * panels * step;
+    const T *logs = (const T *)t->logs + query;
     T *dq = (T *)t->dq + query * t->depth, *dk = (T *)t->dk + head * t->keys * t->depth;
     T *dv = (T *)t->dv + head * t->keys * t->width;
     for (int64_t i = 0; i < rows; i++) sums[i] = S(slope_sum)(y + i * t->width, g + i * t->width, t->width, false);
@@ -160,8 +171,8 @@ static void S(attention_slopes_block)(const Attention *t, int64_t head, int64_t 
             S(slope_row)(t, mask, first + i, key, n, logs[i], sums[i], p + i * ATTENTION_KEYS, slopes + i * ATTENTION_KEYS);
         S(add_transposed)(t, p, t->g_panels, t->width, head, first, rows, n, dv + key * t->width);
         S(add_transposed)(t, slopes, t->q_panels, t->depth, head, first, rows, n, dk + key * t->depth);
-        S(panel_product)(slopes, ATTENTION_KEYS, 1, k + key * S(attention_panel), step, dq, t->depth, rows, t->depth, n,
-                         key > 0);
+        S(panel_product)(slopes, ATTENTION_KEYS, 1, S(panels)(t->k_panels, head, t->keys, t->depth, key), dq, t->depth, rows,
+                         t->depth, n, key > 0);
     }
 }
 
