@@ -420,6 +420,29 @@ CT_API ct_tensor *ct_layer_norm(ct_tensor *x, int norm_dims, ct_tensor *weight, 
 /** x/√(mean(x²) + eps) · weight likewise. Zhang, Sennrich: Root mean square layer normalization, 2019. */
 CT_API ct_tensor *ct_rms_norm(ct_tensor *x, int norm_dims, ct_tensor *weight, double eps);
 
+/** (x - mean)/√(variance + eps) · weight + bias of x [N, C, ...], mean and (biased) variance over each of so many groups of
+ * channels of a sample; weight and bias (either NULL: none) have shape [C]. Wu, He: Group normalization, 2018. */
+CT_API ct_tensor *ct_group_norm(ct_tensor *x, int64_t groups, ct_tensor *weight, ct_tensor *bias, double eps);
+/** The same over each channel of the whole batch. In training the running statistics (shape [C], both or neither) move, in
+ * place and not recorded: running = (1 - momentum) running + momentum · batch, the variance there divided by n - 1; a single
+ * value for each channel is an error. Else the running statistics take the place of the batch's. Ioffe, Szegedy: Batch
+ * normalization, 2015. */
+CT_API ct_tensor *ct_batch_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, ct_tensor *running_mean, ct_tensor *running_var, bool training, double momentum, double eps);
+/** x / max(‖x‖, eps), with the p-norm along dim. */
+CT_API ct_tensor *ct_normalize(ct_tensor *x, double p, int dim, double eps);
+/** a · b / (max(‖a‖, eps) max(‖b‖, eps)) along dim, which goes; shapes broadcast. */
+CT_API ct_tensor *ct_cosine_similarity(ct_tensor *a, ct_tensor *b, int dim, double eps);
+/** softmax(q kᵀ/√E + mask) v of q [..., L, E], k [..., S, E], v [..., S, V], all of one floating dtype: [..., L, V]. Leading
+ * dims broadcast. mask (or NULL) broadcasts to [..., L, S]: BOOL is true where a pair takes part, a floating one is added.
+ * causal (then no mask): query i sees no key beyond i. A query that sees no key gives 0. dropout_p is the probability of
+ * dropping a weight, as ct_dropout() in training. Vaswani et al.: Attention is all you need, 2017. The scores never stand
+ * in memory as a whole unless weights are dropped or the mask wants a gradient (Dao et al.: FlashAttention, 2022). */
+CT_API ct_tensor *ct_scaled_dot_product_attention(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor *mask, double dropout_p, bool causal);
+
+/** Resizes images [N, C, H, W] to [N, C, h, w], pixels being squares (PyTorch's align_corners = false): mode "nearest" and
+ * "nearest-exact" (any dtype), "bilinear", "bicubic" (Keys, 1981) and "area", the mean of what a pixel covers. */
+CT_API ct_tensor *ct_interpolate(ct_tensor *x, int64_t h, int64_t w, const char *mode);
+
 /* ---- losses: a pair of shapes must agree; CT_NONE keeps the elements, CT_MEAN and CT_SUM join them to 0-dim ---- */
 
 /** -(y log p + (1 - y) log(1 - p)), logs clamped at -100; p and y in [0, 1]; weight broadcasts. */

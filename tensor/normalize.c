@@ -1,4 +1,4 @@
-/* Layer norm and RMS norm over the last dims: x is [rows, n]. */
+/* Layer norm and RMS norm over the last dims: x is [rows, n]; group norm and batch norm. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
 
@@ -87,5 +87,112 @@ bool tensor_norm_rows_slopes(ct_tensor *x, int norm_dims, ct_tensor *weight, boo
     if (x->numel > 0) tensor_launch(run_norm, &run, sizeof run, rows, norm->part);
     for (int k = 0; parameters && k < 2; k++)
         if (!(slopes[1 + k] = sum_of_parts(sums, k, x, norm_dims))) return false;
+    return true;
+}
+
+/* ---- group norm and batch norm ---- */
+
+typedef struct {
+    ChannelNormKernel *kernel;
+    ChannelNorm norm;
+} ChannelNormRun;
+
+static int64_t run_channel_norm(const void *arguments, int64_t begin, int64_t end) {
+    const ChannelNormRun *run = arguments;
+    run->kernel(&run->norm, begin, end);
+    return -1;
+}
+
+static bool is_batch_norm(const ct_tensor *x) {
+    return x->ndim == 3;
+}
+
+static int64_t units_of(const ct_tensor *x) {
+    return is_batch_norm(x) ? x->shape[1] : x->shape[0] * x->shape[1];
+}
+
+static ChannelNorm channel_norm_of(const ct_tensor *x, const ct_tensor *weight, const ct_tensor *kept) {
+    ChannelNorm norm = {.x = x->data, .weight = weight ? weight->data : NULL, .rest = x->shape[x->ndim - 1], .period = x->shape[1]};
+    norm.spans = is_batch_norm(x) ? x->shape[0] : x->shape[2];
+    norm.channels = is_batch_norm(x) ? 1 : norm.spans;
+    norm.each = is_batch_norm(x) ? 0 : 1;
+    norm.unit_step = norm.rest * norm.channels;
+    norm.span_step = is_batch_norm(x) ? norm.rest * norm.period : norm.rest;
+    norm.means = (double *)kept->data;
+    norm.scales = norm.means + units_of(x);
+    norm.variances = norm.scales + units_of(x);
+    return norm;
+}
+
+static void launch_channel_norm(const ct_tensor *x, const ChannelNormRun *run) {
+    if (x->numel > 0)
+        tensor_launch(run_channel_norm, run, sizeof *run, units_of(x), 1 + GRAIN / (run->norm.spans * run->norm.rest));
+}
+
+ct_tensor *tensor_channel_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, double eps, ct_tensor **kept) {
+    CT_SCOPED;
+    const ct_dtype given = (ct_dtype)x->dtype, dtype = wide_dtype(given);
+    *kept = tensor_new(CT_F64, CT_DIMS(3, units_of(x)));
+    if (!*kept || !plainly(&x, dtype) || !plainly(&weight, dtype) || !plainly(&bias, dtype)) return NULL;
+    ct_tensor *y = tensor_new(dtype, x->shape, x->ndim);
+    if (!y) return NULL;
+    ChannelNormRun run = {tensor_kernels->channel_norm[dtype == CT_F64], channel_norm_of(x, weight, *kept)};
+    run.norm.bias = bias ? bias->data : NULL;
+    run.norm.y = y->data;
+    run.norm.eps = eps;
+    launch_channel_norm(x, &run);
+    y = tensor_as(y, given);
+    if (y) ct_scope_keep(*kept);
+    return y ? ct_scope_keep(y) : NULL;
+}
+
+/* The sums [units, spans] of all spans of a channel, in the shape that weight and bias have. */
+static ct_tensor *sum_of_spans(ct_tensor *sums, const ct_tensor *x, ct_dtype dtype) {
+    CT_SCOPED;
+    const bool batch = is_batch_norm(x);
+    const int64_t groups[] = {x->shape[0], x->shape[1] * x->shape[2]}, shape[] = {x->shape[1], batch ? 1 : x->shape[2], 1};
+    if (!batch) sums = tensor_reshape(sums, groups, 2);
+    ct_tensor *sum = sums ? tensor_sum(sums, batch ? 2 : 1, false) : NULL;
+    sum = sum ? tensor_reshape(sum, shape, x->ndim - 1) : NULL;
+    sum = sum ? tensor_as(sum, dtype) : NULL;
+    return sum ? ct_scope_keep(sum) : NULL;
+}
+
+bool tensor_channel_norm_slopes(ct_tensor *x, ct_tensor *weight, ct_tensor *kept, ct_tensor *g, ct_tensor *slopes[3],
+                                bool parameters) {
+    const ct_dtype dtype = wide_dtype((ct_dtype)x->dtype);
+    if (!plainly(&x, dtype) || !plainly(&weight, dtype) || !plainly(&g, dtype)) return false;
+    ChannelNormRun run = {tensor_kernels->channel_norm_slopes[dtype == CT_F64], channel_norm_of(x, weight, kept)};
+    const int64_t shape[] = {units_of(x), run.norm.spans};
+    ct_tensor *sums[] = {tensor_full(CT_F64, shape, 2, 0), tensor_full(CT_F64, shape, 2, 0)};
+    slopes[0] = tensor_new(dtype, x->shape, x->ndim);
+    if (!slopes[0] || !sums[0] || !sums[1]) return false;
+    run.norm.weight_sums = (double *)sums[0]->data;
+    run.norm.bias_sums = (double *)sums[1]->data;
+    run.norm.g = g->data;
+    run.norm.y = slopes[0]->data;
+    launch_channel_norm(x, &run);
+    for (int k = 0; parameters && k < 2; k++)
+        if (!(slopes[1 + k] = sum_of_spans(sums[k], x, dtype))) return false;
+    return true;
+}
+
+/* (1 - momentum) · running + momentum · scale · row `k` of what was kept, in running's dtype. */
+static ct_tensor *moved(ct_tensor *running, ct_tensor *kept, int k, double momentum, double scale) {
+    ct_tensor *row = tensor_slice(kept, 0, k, 1, 1), *old = tensor_as(running, CT_F64);
+    row = row ? tensor_reshape(row, running->shape, 1) : NULL;
+    row = row ? tensor_with_scalar(tensor_mul, row, momentum * scale) : NULL;
+    old = old ? tensor_with_scalar(tensor_mul, old, 1 - momentum) : NULL;
+    ct_tensor *sum = row && old ? tensor_add(old, row) : NULL;
+    return sum ? tensor_as(sum, (ct_dtype)running->dtype) : NULL;
+}
+
+bool tensor_update_running(ct_tensor *running_mean, ct_tensor *running_var, ct_tensor *kept, double momentum, int64_t n) {
+    CT_SCOPED;
+    ct_tensor *mean = moved(running_mean, kept, 0, momentum, 1);
+    ct_tensor *var = mean ? moved(running_var, kept, 2, momentum, (double)n / (double)(n - 1)) : NULL;
+    if (!var || tensor_copy_into(running_mean, mean) != CT_OK || tensor_copy_into(running_var, var) != CT_OK) return false;
+    tensor_bump(running_mean);
+    tensor_bump(running_var);
     return true;
 }

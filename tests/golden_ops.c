@@ -138,6 +138,26 @@ static int shape_length(const int64_t *shape, int ndim) {
     return ndim;
 }
 CALL(layer_norm, ct_layer_norm(TENSOR("x"), shape_length(LIST("shape")), TENSOR("w"), TENSOR("b"), NUMBER("eps")))
+CALL(group_norm, ct_group_norm(TENSOR("x"), INTEGER("groups"), TENSOR("w"), TENSOR("b"), NUMBER("eps")))
+CALL(normalize, ct_normalize(TENSOR("x"), NUMBER("p"), FIRST("dims"), NUMBER("eps")))
+CALL(cosine_similarity, ct_cosine_similarity(TENSOR("x"), TENSOR("y"), DIM("dim"), NUMBER("eps")))
+/* Running statistics change: those of the case stay. */
+CALL(batch_norm, ct_batch_norm(TENSOR("x"), TENSOR("w"), TENSOR("b"), ct_clone(TENSOR("rm")), ct_clone(TENSOR("rv")),
+                               FLAG("training"), NUMBER("momentum"), NUMBER("eps")))
+ADAPTER(batch_norm_running) {
+    ct_tensor *mean = ct_clone(TENSOR("rm")), *var = others[0] = ct_clone(TENSOR("rv"));
+    return ct_batch_norm(TENSOR("x"), NULL, NULL, mean, var, true, NUMBER("momentum"), 1e-5) ? mean : NULL;
+}
+
+/* The second output of the cases are the weights, which take their history from v as well. */
+ADAPTER(sdpa) {
+    ct_tensor *q = TENSOR("q"), *k = TENSOR("k");
+    ct_tensor *scores = ct_div_scalar(ct_matmul(q, ct_transpose(k, -2, -1)), sqrt((double)ct_size(q, -1)));
+    if (FLAG("causal"))
+        scores = ct_masked_fill(scores, ct_triu(ct_ones(CT_BOOL, CT_DIMS(ct_size(q, -2), ct_size(k, -2))), 1), -INFINITY);
+    others[0] = ct_add(ct_softmax(scores, -1), ct_mul_scalar(ct_sum(TENSOR("v")), 0));
+    return ct_scaled_dot_product_attention(q, k, TENSOR("v"), TENSOR("mask"), 0, FLAG("causal"));
+}
 
 CALL(bce, ct_bce_loss(TENSOR("x"), TENSOR("y"), TENSOR("w"), REDUCTION))
 CALL(bce_with_logits,
@@ -270,6 +290,12 @@ static const GoldenOp ops[] = {
     {"softmax", .adapter = softmax},
     {"log_softmax", .adapter = log_softmax},
     {"layer_norm", .adapter = layer_norm},
+    {"group_norm", .adapter = group_norm},
+    {"batch_norm", .adapter = batch_norm},
+    {"batch_norm_running", .adapter = batch_norm_running},
+    {"normalize", .adapter = normalize},
+    {"cosine_similarity", .adapter = cosine_similarity},
+    {"sdpa", .adapter = sdpa},
     {"bce", .adapter = bce},
     {"bce_with_logits", .adapter = bce_with_logits},
     {"mse_loss", .adapter = mse_loss},

@@ -15,6 +15,7 @@ static Suite *(*const suites[])(void) = {
     autograd_suite,
     functions_suite,
     losses_suite,
+    norms_suite,
     views_suite,
     index_suite,
     nn_suite,

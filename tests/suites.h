@@ -12,6 +12,7 @@ Suite *optable_suite(void);
 Suite *autograd_suite(void);
 Suite *functions_suite(void);
 Suite *losses_suite(void);
+Suite *norms_suite(void);
 Suite *views_suite(void);
 Suite *index_suite(void);
 Suite *nn_suite(void);

@@ -103,6 +103,27 @@ typedef struct {
  * they are packed. */
 typedef enum { OWN_TYPE, HALF_TYPE, BFLOAT_TYPE } OperandType;
 
+/* Norm over units of `spans` spans of `rest` neighbours each, and its derivative. */
+typedef struct {
+    const char *x, *weight, *bias, *g; /* weight and bias may be NULL */
+    char *y;                           /* the result; for the derivative, x's gradient */
+    double *means, *scales, *variances; /* of each unit; scales are 1 / deviations */
+    double *weight_sums, *bias_sums;    /* [units, spans]: the gradients of weight and bias from each span */
+    int64_t spans, rest, unit_step, span_step;
+    int64_t period, channels, each; /* a span's channel is unit % period · channels + span · each */
+    double eps;
+} ChannelNorm;
+typedef void ChannelNormKernel(const ChannelNorm *norm, int64_t begin, int64_t end);
+
+/* Of x [outer, from, inner]: y [outer, n, inner], whose i-th place sums those that taps starts[i] … starts[i + 1] name. */
+typedef struct {
+    const char *x;
+    char *y;
+    const int64_t *starts, *places;
+    const double *weights;
+    int64_t n, from, inner;
+} Resample;
+
 /* c [rows, columns] = a [rows, depth] · b [depth, columns] for one pair of matrices, or for a part of them. Strides count
  * elements. */
 typedef struct {
@@ -153,6 +174,22 @@ typedef struct {
     int64_t shape[CT_MAX_DIMS], steps[CT_MAX_DIMS];
 } Decomposition;
 
+/* Attention of `heads` matrices: queries [queries, depth], keys [keys, depth], values [keys, width]; all but the mask lie
+ * row-major. Panels are those of the matrix product: x's rows, cut by columns; x itself, where its rows are whole panels.
+ * `columns` are panels of x transposed. */
+typedef struct {
+    const char *q, *g, *mask; /* g: the result's gradient; mask [shape, queries, keys] or NULL */
+    const char *k_columns, *v_columns, *k_panels, *v_panels, *q_panels, *g_panels;
+    char *y, *logs; /* [heads, queries, width]; log Σ exp(score) of each query */
+    char *dq, *dk, *dv;
+    int64_t heads, queries, keys, depth, width;
+    int64_t shape[CT_MAX_DIMS], mask_strides[CT_MAX_DIMS], mask_row, mask_column; /* strides count elements */
+    int ndim; /* of the batch */
+    bool causal, boolean; /* a boolean mask is true where a pair takes part; another is added */
+    double scale;
+} Attention;
+enum { ATTENTION_QUERIES = 64, ATTENTION_KEYS = 256 }; /* in a block; keys are whole panels */
+
 typedef struct {
     const char *name; /* "generic", "avx2", "avx512", "neon" */
 #define UNARY(name, ...) Rows name;
@@ -176,9 +213,12 @@ typedef struct {
     EntropyKernel *entropy_rows[2], *entropy_columns[2], *entropy_slope_rows[2], *entropy_slope_columns[2];
     void (*norm_rows[2])(const Norm *norm, int64_t begin, int64_t end);
     void (*norm_slope_rows[2])(const Norm *norm, int64_t begin, int64_t end); /* within one part */
+    ChannelNormKernel *channel_norm[2], *channel_norm_slopes[2];
+    Kernel *resample[2]; /* over outer · n rows */
     MatrixKernels matmul[COMPUTE_TYPES];
     ScanKernels cumsum, cumprod, logcumsumexp, recurrence, cummax;
     Kernel *lu[2], *lu_solve[2], *determinants[2], *cofactors[2], *cholesky[2]; /* over the matrices of a Decomposition */
+    Kernel *attention[2], *attention_slopes[2]; /* over blocks of queries of all heads; over heads */
     Rows sgd, adam, adam_amsgrad;
 } Kernels;
 

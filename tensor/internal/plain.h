@@ -89,6 +89,36 @@ ct_tensor *tensor_norm_rows(ct_tensor *x, int norm_dims, ct_tensor *weight, ct_t
 bool tensor_norm_rows_slopes(ct_tensor *x, int norm_dims, ct_tensor *weight, bool centred, ct_tensor *kept, ct_tensor *g,
                              ct_tensor *slopes[3], bool parameters);
 
+/* Group norm of x [N, groups, K, R] over its last two dims, or batch norm of x [N, C, R] over all but C; weight and bias (or
+ * NULL) have one number for each channel. *kept is what the derivative needs: F64 [3, groups of all N, or C], means,
+ * 1 / deviations and variances. */
+ct_tensor *tensor_channel_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, double eps, ct_tensor **kept);
+/* The gradients for x and, if asked for, weight and bias. */
+bool tensor_channel_norm_slopes(ct_tensor *x, ct_tensor *weight, ct_tensor *kept, ct_tensor *g, ct_tensor *slopes[3],
+                                bool parameters);
+/* Moves running statistics of C channels, floating, by that share towards those kept from n numbers each: the variance
+ * towards that divided by n - 1. */
+bool tensor_update_running(ct_tensor *running_mean, ct_tensor *running_var, ct_tensor *kept, double momentum, int64_t n);
+
+/* softmax(scale q kᵀ + mask) v of matrices [..., L, E], [..., S, E], [..., S, V] of one floating dtype, whose batch dims
+ * broadcast; mask (or NULL) is BOOL or floating and broadcasts to [..., L, S]; causal: query i sees no key beyond i. *logs
+ * is what the derivative needs: log Σ exp(score) of each query. */
+ct_tensor *tensor_attention(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor *mask, bool causal, double scale,
+                            ct_tensor **logs);
+/* The gradients for q, k and v, of the whole batch, from the result y and its gradient g. */
+bool tensor_attention_slopes(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor *mask, bool causal, double scale,
+                             ct_tensor *y, ct_tensor *logs, ct_tensor *g, ct_tensor *slopes[3]);
+
+/* A sparse matrix by rows: I64 starts [n + 1] of each row among the others, I64 places and F64 weights. */
+typedef struct {
+    ct_tensor *starts, *places, *weights;
+} Taps;
+/* For n rows and at most `count` taps: starts are 0, the others not set. */
+bool tensor_taps(int64_t n, int64_t count, Taps *taps);
+bool tensor_transpose_taps(Taps taps, int64_t columns, Taps *transposed);
+/* The matrix times x along a dim; x is floating. */
+ct_tensor *tensor_resample(ct_tensor *x, int dim, Taps taps);
+
 /* ---- losses ---- */
 
 /* The sum of the losses of pairs (of one shape) through the divisor: 0-dim. An error at a pair that is not allowed. */

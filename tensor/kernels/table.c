@@ -41,6 +41,8 @@
 #include "losses.h"
 #include "norm.h"
 #include "decompose.h"
+#include "channel_norm.h"
+#include "resample.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -57,6 +59,8 @@
 #include "losses.h"
 #include "norm.h"
 #include "decompose.h"
+#include "channel_norm.h"
+#include "resample.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -164,6 +168,7 @@ static inline double logaddexp_f64(double y, double x) {
 #include "matmul.h"
 #undef CONVERTS
 #undef TRANSPOSE
+#include "attention.h"
 #undef T
 #undef S
 #undef LANES
@@ -174,6 +179,7 @@ static inline double logaddexp_f64(double y, double x) {
 #define TRANSPOSE transpose_8
 #include "matmul.h"
 #undef TRANSPOSE
+#include "attention.h"
 #undef T
 #undef S
 #undef LANES
@@ -226,6 +232,9 @@ const Kernels KERNELS = {
     .entropy_slope_columns = {entropy_slope_columns_f32, entropy_slope_columns_f64},
     .norm_rows = {norm_rows_f32, norm_rows_f64},
     .norm_slope_rows = {norm_slope_rows_f32, norm_slope_rows_f64},
+    .channel_norm = {channel_norm_f32, channel_norm_f64},
+    .channel_norm_slopes = {channel_norm_slopes_f32, channel_norm_slopes_f64},
+    .resample = {resample_f32, resample_f64},
     .matmul = {{matmul_rows_f32, pack_strips_f32, pack_panels_f32, multiply_by_panels_f32, multiply_by_strips_f32, multiply_vector_f32, ROWS, tile_columns_f32},
                {matmul_rows_f64, pack_strips_f64, pack_panels_f64, multiply_by_panels_f64, multiply_by_strips_f64, multiply_vector_f64, ROWS, tile_columns_f64},
                {.rows = matmul_rows_i64}},
@@ -239,6 +248,8 @@ const Kernels KERNELS = {
     .determinants = {determinants_f32, determinants_f64},
     .cofactors = {cofactors_f32, cofactors_f64},
     .cholesky = {cholesky_f32, cholesky_f64},
+    .attention = {attention_f32, attention_f64},
+    .attention_slopes = {attention_slopes_f32, attention_slopes_f64},
     .sgd = {{sgd_row_f32, sgd_row_f64, NULL}},
     .adam = {{adam_row_f32, adam_row_f64, NULL}},
     .adam_amsgrad = {{adam_amsgrad_row_f32, adam_amsgrad_row_f64, NULL}},

@@ -17,7 +17,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-SUBJECTS = ["ops", "pointwise", "reductions", "indexing", "matmul", "training"]
+SUBJECTS = ["ops", "pointwise", "reductions", "indexing", "matmul", "attention", "training"]
 
 # name: ratio wanted (to PyTorch; of the functions from exp on, and of products, to the best of all), value wanted
 # with 1 thread, with 2 (None: none)
@@ -39,6 +39,7 @@ WANTED = {
     "layer_norm/dim1": (None, 0.30, None), "layer_norm/dim1/backward": (None, 0.45, None),
     "gather/*": (1, None, None), "index_select/*": (1, None, None), "embedding/*": (1, None, None),
     "sort/*": (1, None, None),
+    "attention/*/both": (1.5, None, None),
     "sgemm/*": (0.95, None, None), "dgemm/*": (0.95, None, None),
     "mlp784/forward": (None, 140, None),
     "mlp784/sgd": (1.5, 300, 165), "mlp784/adam": (1.5, 330, 180),

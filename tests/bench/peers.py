@@ -67,7 +67,7 @@ def numpy_work(name):
 
 
 def numpy_line(name):
-    if re.match(r"(op4|xor|mlp|(s|d|bf16)gemm)", name) or name.endswith("backward"):
+    if re.match(r"(op4|xor|mlp|(s|d|bf16)gemm|attention|causal|batch_norm|group_norm)", name) or name.endswith("backward"):
         return
     work = numpy_work(name)
     if work:
@@ -158,6 +158,30 @@ def torch_product(torch, name):
     return lambda: torch.mm(a, b, out=c), 2 * m * k * n
 
 
+def torch_attention(torch, name):
+    """Attention, or a norm of images."""
+    functional, (kind, *_, where) = torch.nn.functional, name.split("/")
+
+    def weighed(q, k, v, is_causal):
+        scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        if is_causal:
+            scores = scores.masked_fill(torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1), -float("inf"))
+        return scores.softmax(-1) @ v
+
+    if kind in ("attention", "causal"):
+        attention = getattr(functional, "scaled_dot_product_attention", weighed)
+        x = [torch.randn(16, 4, int(name.split("/")[1]), 32) for _ in range(3)]
+        call = lambda q, k, v: attention(q, k, v, is_causal=kind == "causal")
+    else:
+        x = [torch.randn(64, 32, 28, 28), torch.randn(32), torch.randn(32)]
+        call = {"batch_norm": lambda x, w, b: functional.batch_norm(x, None, None, w, b, True),
+                "group_norm": lambda x, w, b: functional.group_norm(x, 8, w, b)}[kind]
+    if where == "forward":
+        return lambda: call(*x)
+    x, dy = [y.requires_grad_() for y in x], torch.randn_like(x[0])
+    return lambda: torch.autograd.grad(call(*x), x, dy)
+
+
 def torch_model(torch, name):
     """A model's parameters, and the function that computes its loss."""
     nn, functional = torch.nn, torch.nn.functional
@@ -209,6 +233,9 @@ def torch_line(name):
     elif re.match("(s|d|bf16)gemm", name):
         work, flops = torch_product(torch, name)
         report(name, flops / seconds_per_call(work) * 1e-9, "GFLOP/s")
+    elif re.match("(attention|causal|batch_norm|group_norm)", name):
+        with torch.inference_mode(mode=name.endswith("forward")):
+            report(name, seconds_per_call(torch_attention(torch, name)) * 1e6, "us")
     elif not name.startswith("op4"):
         make = torch_reduction if re.search("/(all|dim)", name) else torch_pointwise
         make = torch_indexing if re.match(f"({INDEXING})/", name) else make
