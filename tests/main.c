@@ -25,6 +25,7 @@ static Suite *(*const suites[])(void) = {
     pool_suite,
     walk_suite,
     matmul_suite,
+    convolution_suite,
     math_suite,
 };
 

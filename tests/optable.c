@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const RowGroup *const groups[] = {&optable_unary,  &optable_binary, &optable_inplace, &optable_reduce,
-                                         &optable_linalg, &optable_shape,  &optable_index,   &optable_losses};
+                                         &optable_linalg, &optable_shape,  &optable_index,   &optable_losses,
+                                         &optable_convolution};
 
 int row_count(void) {
     int count = 0;

@@ -22,6 +22,7 @@ Suite *memory_suite(void);
 Suite *pool_suite(void);
 Suite *walk_suite(void);
 Suite *matmul_suite(void);
+Suite *convolution_suite(void);
 Suite *math_suite(void);
 
 #endif

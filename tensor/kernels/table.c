@@ -40,6 +40,7 @@
 #include "softmax.h"
 #include "losses.h"
 #include "norm.h"
+#include "pooling.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -55,6 +56,7 @@
 #include "softmax.h"
 #include "losses.h"
 #include "norm.h"
+#include "pooling.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -128,16 +130,22 @@
 #define T float
 #define S(name) name##_f32
 #define LANES (VECTOR_BYTES / 4)
+#define LANE int32_t
 #include "matmul.h"
+#include "convolution.h"
 #undef T
+#undef LANE
 #undef S
 #undef LANES
 
 #define T double
 #define S(name) name##_f64
 #define LANES (VECTOR_BYTES / 8)
+#define LANE int64_t
 #include "matmul.h"
+#include "convolution.h"
 #undef T
+#undef LANE
 #undef S
 #undef LANES
 
@@ -192,6 +200,12 @@ const Kernels KERNELS = {
     .matmul = {{matmul_rows_f32, pack_strips_f32, pack_panels_f32, multiply_by_panels_f32, multiply_by_strips_f32, multiply_vector_f32, ROWS, tile_columns_f32},
                {matmul_rows_f64, pack_strips_f64, pack_panels_f64, multiply_by_panels_f64, multiply_by_strips_f64, multiply_vector_f64, ROWS, tile_columns_f64},
                {.rows = matmul_rows_i64}},
+    .convolution = {{pack_filters_f32, convolve_f32, pack_channels_f32, convolve_transposed_f32, convolve_weight_slopes_f32},
+                    {pack_filters_f64, convolve_f64, pack_channels_f64, convolve_transposed_f64, convolve_weight_slopes_f64}},
+    .max_pool = {max_pool_f32, max_pool_f64},
+    .max_pool_slope = {max_pool_slope_f32, max_pool_slope_f64},
+    .average_pool = {average_pool_f32, average_pool_f64},
+    .average_pool_slope = {average_pool_slope_f32, average_pool_slope_f64},
     .sgd = {{sgd_row_f32, sgd_row_f64, NULL}},
     .adam = {{adam_row_f32, adam_row_f64, NULL}},
     .adam_amsgrad = {{adam_amsgrad_row_f32, adam_amsgrad_row_f64, NULL}},
