@@ -76,7 +76,8 @@ static void launch_panels(Convolution *c, int type) {
     const ConvolutionKernels *kernels = &tensor_kernels->convolution[type];
     const MatrixKernels *matrix = &tensor_kernels->matmul[type];
     c->strips = parts(c->filters, matrix->strip_rows);
-    tensor_launch(kernels->pack_filters, c, sizeof *c, c->groups * c->strips, parts(GRAIN / 8, matrix->strip_rows * c->depth));
+    tensor_launch(kernels->pack_filters, c, sizeof *c, c->groups * c->strips,
+                  parts(GRAIN / 8, matrix->strip_rows * c->depth));
     const int64_t panels = c->images * c->groups * parts(c->places, matrix->panel_columns);
     const int64_t work = matrix->panel_columns * c->depth * c->filters;
     tensor_launch(kernels->convolve, c, sizeof *c, panels, larger(parts(GRAIN, work), parts(panels, PIECES)));
@@ -85,9 +86,11 @@ static void launch_panels(Convolution *c, int type) {
 static void launch_transposed(Convolution *c, int type) {
     const ConvolutionKernels *kernels = &tensor_kernels->convolution[type];
     c->strips = parts(c->channels, tensor_kernels->matmul[type].strip_rows);
-    const int64_t strip = parts(c->channels, c->strips) * c->taps * c->filters, units = c->images * c->groups * c->strips;
+    const int64_t strip = parts(c->channels, c->strips) * c->taps * c->filters;
+    const int64_t units = c->images * c->groups * c->strips;
     tensor_launch(kernels->pack_channels, c, sizeof *c, c->groups * c->strips, parts(GRAIN / 8, strip));
-    tensor_launch(kernels->transposed, c, sizeof *c, units, larger(parts(GRAIN, strip * c->places), parts(units, PIECES)));
+    tensor_launch(kernels->transposed, c, sizeof *c, units,
+                  larger(parts(GRAIN, strip * c->places), parts(units, PIECES)));
 }
 
 /* With operands of one dtype that computes, none of them and no result empty. The transposed convolution reads what the
@@ -109,7 +112,8 @@ static bool compute(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const Filt
 
 ct_tensor *tensor_convolve(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const Filtering *filtering) {
     CT_SCOPED;
-    const ct_dtype given = tensor_result_dtype((ct_tensor *[]){x, weight, bias}, bias ? 3 : 2), dtype = wide_dtype(given);
+    const ct_dtype given = tensor_result_dtype((ct_tensor *[]){x, weight, bias}, bias ? 3 : 2);
+    const ct_dtype dtype = wide_dtype(given);
     if (!plainly(&x, dtype) || !plainly(&weight, dtype) || !plainly(&bias, dtype)) return NULL;
     const Convolution c = describe(x, weight, filtering, bias != NULL);
     const Shape shape = result_shape(x, &c);
@@ -142,12 +146,14 @@ static void launch_weights(Convolution *c, int type) {
     const MatrixKernels *matrix = &tensor_kernels->matmul[type];
     c->depth_strips = parts(c->depth, matrix->strip_rows);
     const int64_t units = c->parts * c->groups * parts(c->filters, matrix->panel_columns) * c->depth_strips;
-    const int64_t work = parts(c->images, c->parts) * c->places * matrix->strip_rows * smaller(c->filters, matrix->panel_columns);
+    const int64_t block = matrix->strip_rows * smaller(c->filters, matrix->panel_columns);
+    const int64_t work = parts(c->images, c->parts) * c->places * block;
     tensor_launch(kernels->weight_slopes, c, sizeof *c, units, larger(parts(GRAIN, work), parts(units, PIECES)));
 }
 
 /* The parts' sums [parts, groups, taps · channels (+ 1), filters] joined as they are asked for. */
-static bool join(ct_tensor *sums, const Convolution *c, const ct_tensor *weight, ct_tensor **weight_slope, ct_tensor **bias_slope) {
+static bool join(ct_tensor *sums, const Convolution *c, const ct_tensor *weight, ct_tensor **weight_slope,
+                 ct_tensor **bias_slope) {
     ct_tensor *sum = tensor_sum(sums, 1, false);
     if (sum && bias_slope) {
         *bias_slope = tensor_slice(sum, 1, c->depth - 1, 1, 1);

@@ -51,14 +51,29 @@ static ct_tensor *new_like(const ct_tensor *x, const Pooling *p, const int64_t *
     return tensor_check_shape(dtype, shape, x->ndim) ? tensor_new(dtype, shape, x->ndim) : NULL;
 }
 
+enum { SPARE = 16 };
+
+/* The first column that each window meets. */
+static ct_tensor *first_columns(const Pooling *p) {
+    ct_tensor *firsts = tensor_new(CT_I32, CT_DIMS(p->out[1] + SPARE));
+    if (!firsts) return NULL;
+    for (int64_t i = 0; i < firsts->numel; i++) {
+        const int64_t start = i * p->stride[1] - p->pad[1], dilation = p->dilation[1];
+        const int64_t first = start < 0 ? start + (dilation - 1 - start) / dilation * dilation : start;
+        ((int32_t *)firsts->data)[i] = i < p->out[1] ? (int32_t)first : 0;
+    }
+    return firsts;
+}
+
 ct_tensor *tensor_max_pool(ct_tensor *x, const Pooling *p, ct_tensor **places) {
     CT_SCOPED;
     const ct_dtype given = (ct_dtype)x->dtype, dtype = wide_dtype(given);
     *places = new_like(x, p, p->out, CT_I32);
-    ct_tensor *y = new_like(x, p, p->out, dtype);
-    if (!y || !*places || !(x = plainly(x, dtype))) return NULL;
+    ct_tensor *y = new_like(x, p, p->out, dtype), *firsts = first_columns(p);
+    if (!y || !*places || !firsts || !(x = plainly(x, dtype))) return NULL;
     Pool pool = describe(p);
     pool.x = x->data, pool.y = y->data, pool.places = (int32_t *)(*places)->data;
+    pool.firsts = (const int32_t *)firsts->data, pool.numel = x->numel;
     if (y->numel > 0) launch(tensor_kernels->max_pool, &pool, dtype, y->numel / (p->out[0] * p->out[1]));
     y = tensor_as(y, given);
     if (y) ct_scope_keep(*places);
@@ -119,6 +134,7 @@ ct_tensor *tensor_average_pool_slope(ct_tensor *g, const Pooling *p) {
     ct_tensor *slopes = new_like(g, p, p->size, dtype);
     if (!slopes || !(g = plainly(g, dtype)) || !describe_windows(&pool, p)) return NULL;
     pool.y = g->data, pool.slopes = slopes->data;
-    if (slopes->numel > 0) launch(tensor_kernels->average_pool_slope, &pool, dtype, slopes->numel / (p->size[0] * p->size[1]));
+    const int64_t planes = slopes->numel / (p->size[0] * p->size[1]);
+    if (planes > 0) launch(tensor_kernels->average_pool_slope, &pool, dtype, planes);
     return ct_scope_keep(tensor_as(slopes, given));
 }

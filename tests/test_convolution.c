@@ -26,8 +26,9 @@ static ct_tensor *by_slices(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, co
     for (int64_t tap = 0; tap < c->kernel[0] * c->kernel[1]; tap++) {
         ct_tensor *seen = padded, *weights = weight;
         for (int d = 0; d < 2; d++) {
-            const int64_t stride = c->params.stride[d] ? c->params.stride[d] : 1, k = d ? tap % c->kernel[1] : tap / c->kernel[1];
-            const int64_t dilation = c->params.dilation[d] ? c->params.dilation[d] : 1, size = ct_shape(padded)[2 + d];
+            const int64_t stride = c->params.stride[d] ? c->params.stride[d] : 1, size = ct_shape(padded)[2 + d];
+            const int64_t dilation = c->params.dilation[d] ? c->params.dilation[d] : 1;
+            const int64_t k = d ? tap % c->kernel[1] : tap / c->kernel[1];
             const int64_t last = size - (c->kernel[d] - 1 - k) * dilation;
             seen = ct_slice(seen, 2 + d, k * dilation, last, stride);
             weights = ct_select(weights, 2, k);
@@ -49,9 +50,11 @@ static void make_leaves(const Case *c, ct_dtype dtype, ct_tensor *leaves[3]) {
 
 /* The result, and the gradients of the leaves where its own is an uneven one. */
 static void compute(const Case *c, ct_tensor *const *leaves, bool slices, ct_tensor *results[4]) {
-    results[0] = slices ? by_slices(leaves[0], leaves[1], leaves[2], c) : ct_conv2d(leaves[0], leaves[1], leaves[2], &c->params);
+    results[0] = slices ? by_slices(leaves[0], leaves[1], leaves[2], c)
+                        : ct_conv2d(leaves[0], leaves[1], leaves[2], &c->params);
     assert_no_error();
-    ct_tensor *g = make_random((ct_dtype)ct_type(results[0]), ct_shape(results[0]), ct_ndim(results[0]), -1, 1, 4, LAYOUT_CONTIGUOUS);
+    ct_tensor *y = results[0];
+    ct_tensor *g = make_random(ct_type(y), ct_shape(y), ct_ndim(y), -1, 1, 4, LAYOUT_CONTIGUOUS);
     ct_gradients(results, 1, leaves, 3, &g, 0, results + 1);
     assert_no_error();
 }

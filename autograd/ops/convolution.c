@@ -59,7 +59,8 @@ static ct_tensor *convolve_vjp(const Call *c, ct_tensor *g, int i) {
 }
 
 static bool convolve_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
-    const Filtering filtering = filtering_of(c), adjoint = tensor_convolve_adjoint(&filtering, X->shape, W->shape, g->ndim);
+    const Filtering filtering = filtering_of(c);
+    const Filtering adjoint = tensor_convolve_adjoint(&filtering, X->shape, W->shape, g->ndim);
     const bool bias = c->n > 2 && autograd_needs(c, 2);
     if (autograd_needs(c, 0) && !(dxs[0] = tensor_convolve(g, W, NULL, &adjoint))) return false;
     if (autograd_needs(c, 1)) return tensor_convolve_weight_slopes(X, W, g, &filtering, &dxs[1], bias ? &dxs[2] : NULL);
@@ -94,13 +95,14 @@ static bool check_operands(const ct_tensor *x, const ct_tensor *weight, const ct
     const bool ranks = channels >= 0 && weight->ndim == nd + 2;
     const int64_t filters = ranks ? transposed ? weight->shape[1] * groups : weight->shape[0] : 0;
     if (!ranks) {
-        tensor_error(CT_ERR_SHAPE, "x has shape %s, weight %s; expected (N, channels, %d sizes) or (channels, %d sizes), and %d dims",
-                     tensor_shape_of(x), tensor_shape_of(weight), nd, nd, nd + 2);
+        tensor_error(CT_ERR_SHAPE, "x has shape %s, weight %s; expected %d or %d dims, and %d", tensor_shape_of(x),
+                     tensor_shape_of(weight), nd + 2, nd + 1, nd + 2);
         return false;
     }
-    if (channels % groups || weight->shape[0] % groups || channels != (transposed ? weight->shape[0] : weight->shape[1] * groups)) {
-        tensor_error(CT_ERR_SHAPE, "x %s has %lld channels, which do not go with weight %s and %lld groups", tensor_shape_of(x),
-                     (long long)channels, tensor_shape_of(weight), (long long)groups);
+    const int64_t met = transposed ? weight->shape[0] : weight->shape[1] * groups;
+    if (channels % groups || weight->shape[0] % groups || channels != met) {
+        tensor_error(CT_ERR_SHAPE, "x %s has %lld channels, which do not go with weight %s and %lld groups",
+                     tensor_shape_of(x), (long long)channels, tensor_shape_of(weight), (long long)groups);
         return false;
     }
     if (!bias || (bias->ndim == 1 && bias->shape[0] == filters)) return true;
@@ -109,32 +111,37 @@ static bool check_operands(const ct_tensor *x, const ct_tensor *weight, const ct
 }
 
 /* The size of the result along one dim; -1 with an error. */
-static int64_t result_size(int64_t size, int64_t reach, int64_t stride, int64_t pad, int64_t output_pad, bool transposed) {
+static int64_t result_size(int64_t size, int64_t reach, int64_t stride, int64_t pad, int64_t output_pad,
+                           bool transposed) {
+    const int64_t room = size + 2 * pad - reach;
     const int64_t result = transposed ? (size - 1) * stride - 2 * pad + reach + output_pad
-                                      : (size + 2 * pad - reach < 0 ? 0 : (size + 2 * pad - reach) / stride + 1);
-    if (result >= 1 && size < INT64_MAX / LARGEST / 2) return result;
+                                      : (room < 0 ? 0 : room / stride + 1);
+    if (result >= 1) return result;
     tensor_error(CT_ERR_SHAPE, "a size of %lld with padding %lld leaves no place for filters that reach over %lld",
                  (long long)size, (long long)pad, (long long)reach);
     return -1;
 }
 
 /* The filtering that the parameters say. */
-static bool resolve(Filtering *f, const ct_tensor *x, const ct_tensor *weight, int nd, const ct_conv_params *p, bool transposed) {
+static bool resolve(Filtering *f, const ct_tensor *x, const ct_tensor *weight, int nd, const ct_conv_params *p,
+                    bool transposed) {
     for (int d = 0; d < 3; d++) f->stride[d] = f->spread[d] = f->dilation[d] = f->out[d] = 1;
     f->flipped = transposed;
     for (int d = 3 - nd, i = 0; d < 3; d++, i++) {
         const int64_t size = x->shape[x->ndim - nd + i], kernel = weight->shape[2 + i];
         int64_t stride, pad, output_pad;
-        if (!take("stride", p->stride[i], 1, &stride) || !take("padding", p->padding[i], 0, &pad) ||
-            !take("dilation", p->dilation[i], 1, &f->dilation[d]) || !take("output_padding", p->output_padding[i], 0, &output_pad))
-            return false;
-        if (transposed ? output_pad > 0 && output_pad >= stride && output_pad >= f->dilation[d] : output_pad != 0) {
-            tensor_error(CT_ERR_VALUE, "output_padding is %lld; expected less than stride or dilation%s", (long long)output_pad,
-                         transposed ? "" : ", of a transposed convolution");
+        if (size < 1 || size > LARGEST || kernel > LARGEST || weight->numel == 0) {
+            tensor_error(CT_ERR_SHAPE, "x has shape %s, weight %s; expected sizes of 1 to %d, but for the images",
+                         tensor_shape_of(x), tensor_shape_of(weight), LARGEST);
             return false;
         }
-        if (weight->numel == 0 || kernel > LARGEST) {
-            tensor_error(CT_ERR_SHAPE, "weight has shape %s; expected sizes of at least 1", tensor_shape_of(weight));
+        if (!take("stride", p->stride[i], 1, &stride) || !take("padding", p->padding[i], 0, &pad) ||
+            !take("dilation", p->dilation[i], 1, &f->dilation[d]) ||
+            !take("output_padding", p->output_padding[i], 0, &output_pad))
+            return false;
+        if (transposed ? output_pad >= stride && output_pad >= f->dilation[d] : output_pad != 0) {
+            tensor_error(CT_ERR_VALUE, "output_padding is %lld; expected less than stride or dilation%s",
+                         (long long)output_pad, transposed ? "" : ", of a transposed convolution");
             return false;
         }
         const int64_t reach = f->dilation[d] * (kernel - 1) + 1;

@@ -72,7 +72,8 @@ enum { LARGEST = 1 << 30 };
 
 static bool is_within(const char *name, int64_t value, int64_t least, int64_t most) {
     if (value >= least && value <= most) return true;
-    tensor_error(CT_ERR_VALUE, "%s is %lld; expected %lld to %lld", name, (long long)value, (long long)least, (long long)most);
+    tensor_error(CT_ERR_VALUE, "%s is %lld; expected %lld to %lld", name, (long long)value, (long long)least,
+                 (long long)most);
     return false;
 }
 

@@ -167,6 +167,8 @@ typedef struct {
     char *y;         /* the result; for slopes, its gradient */
     char *slopes;
     int32_t *places; /* in its plane, of the largest number of each window */
+    const int32_t *firsts; /* the first column that each window of a row meets; 16 more may be read */
+    int64_t numel;         /* of x */
     int64_t size[2], out[2], kernel[2], stride[2], pad[2], dilation[2];
     const int64_t *begins[2], *ends[2], *counts[2]; /* of means: each window's rows, and columns; and what divides its sum */
 } Pool;

@@ -1,6 +1,6 @@
-/* Convolution for T as a product of matrices (tile.h) whose one factor, the patches, is packed from the operand block by
- * block and never stored whole. Row k = tap · channels + channel of it holds, for each place of the result, the number
- * that this tap meets there; one row more, of ones, serves a bias.
+/* Convolution for T as a product of matrices (tile.h) whose one factor, the patches, is packed from the operand block
+ * by block and never stored whole. Row k = tap · channels + channel of it holds, for each place of the result, the
+ * number that this tap meets there; one row more, of ones, serves a bias.
  *
  * Included once for each floating type with T, S(name), LANES, ROWS, LANE (an integer of T's size), after matmul.h. */
 
@@ -28,7 +28,8 @@ static inline int64_t S(offset)(const Convolution *c, const int64_t *place) {
 }
 
 /* Whether vectors from there on, in any of x's first `channels` channels, lie in [low, high). */
-static inline bool S(is_within)(const Convolution *c, const T *x, int64_t channels, int64_t from, const T *low, const T *high) {
+static inline bool S(is_within)(const Convolution *c, const T *x, int64_t channels, int64_t from, const T *low,
+                                const T *high) {
     return x + from >= low && x + (channels - 1) * c->plane + from + LANES <= high;
 }
 
@@ -64,8 +65,8 @@ static void S(cut_block)(const Convolution *c, int64_t first, int64_t n, S(Block
     for (int64_t at = 0; at < n; piece++) {
         int64_t length = out[2] - w < n - at ? out[2] - w : n - at;
         if (length > LANES) length = LANES;
-        *piece = (S(Piece)){.at = at, .n = length, .place = {d * c->stride[0] - c->pad[0], h * c->stride[1] - c->pad[1],
-                                                             w * c->stride[2] - c->pad[2]}};
+        *piece = (S(Piece)){at, length, {d * c->stride[0] - c->pad[0], h * c->stride[1] - c->pad[1],
+                                         w * c->stride[2] - c->pad[2]}, 0};
         piece->from = S(offset)(c, piece->place);
         block->inside = block->inside && S(lies_inside)(c, piece);
         at += length;
@@ -78,8 +79,10 @@ static void S(cut_block)(const Convolution *c, int64_t first, int64_t n, S(Block
     S(tap_place)(c, c->taps - 1, block->last);
 }
 
-/* Rows of one tap for n channels from x on, where all is inside: what a vector copies too much, the next one overwrites. */
-static inline void S(copy_inside)(const Convolution *c, const S(Block) *block, const T *x, int64_t n, T *out, int64_t width) {
+/* Rows of one tap for n channels from x on, where all is inside: what a vector copies too much, the next one
+ * overwrites. */
+static inline void S(copy_inside)(const Convolution *c, const S(Block) *block, const T *x, int64_t n, T *out,
+                                  int64_t width) {
     for (; n > 0; n--, x += c->plane, out += width)
         for (int64_t i = 0; i < block->count; i++)
             *(S(Vector) *)(out + block->pieces[i].at) = *(const S(Vector) *)(x + block->pieces[i].from);
@@ -110,8 +113,8 @@ static bool S(clip)(const Convolution *c, const S(Block) *block, const int64_t *
 }
 
 /* Rows of one tap with zeros around the operand. */
-static void S(copy_clipped)(const Convolution *c, const S(Block) *block, const S(Clipped) *clipped, const T *x, int64_t n,
-                            T *out, int64_t width) {
+static void S(copy_clipped)(const Convolution *c, const S(Block) *block, const S(Clipped) *clipped, const T *x,
+                            int64_t n, T *out, int64_t width) {
     for (; n > 0; n--, x += c->plane, out += width)
         for (int64_t i = 0; i < block->count; i++) {
             S(Mask) bits = (S(Mask))*(const S(Vector) *)(x + clipped[i].from) & clipped[i].mask;
@@ -136,8 +139,8 @@ static int64_t S(meet)(const Convolution *c, const S(Block) *block, const int64_
     return places;
 }
 
-static void S(copy_spread)(const Convolution *c, const S(Block) *block, const int64_t *tap, const T *x, int64_t n, T *out,
-                           int64_t width) {
+static void S(copy_spread)(const Convolution *c, const S(Block) *block, const int64_t *tap, const T *x, int64_t n,
+                           T *out, int64_t width) {
     int64_t from[CONVOLUTION_PLACES];
     const int64_t places = S(meet)(c, block, tap, from);
     for (; n > 0; n--, x += c->plane, out += width)
@@ -148,12 +151,13 @@ static void S(copy_spread)(const Convolution *c, const S(Block) *block, const in
 static void S(pack_patches)(const Convolution *c, const S(Block) *block, const T *x, int64_t k, int64_t depth, T *out,
                             int64_t width) {
     int64_t channel = k % c->channels, tap[3];
+    const int64_t end_k = c->taps * c->channels;
     S(Clipped) clipped[CONVOLUTION_PLACES];
     const T *begin = (const T *)c->x, *end = begin + c->numel;
     const int64_t furthest = block->pieces[block->count - 1].from + S(offset)(c, block->last);
     const bool inside = block->inside && S(is_within)(c, x, c->channels, furthest, begin, end);
     S(tap_place)(c, k / c->channels, tap);
-    for (int64_t rows; depth > 0 && k < c->taps * c->channels; k += rows, depth -= rows, out += rows * width, channel = 0) {
+    for (int64_t rows; depth > 0 && k < end_k; k += rows, depth -= rows, out += rows * width, channel = 0) {
         const T *in = x + channel * c->plane;
         rows = depth < c->channels - channel ? depth : c->channels - channel;
         if (inside) S(copy_inside)(c, block, in + S(offset)(c, tap), rows, out, width);
@@ -192,15 +196,16 @@ static int64_t S(convolve)(const void *arguments, int64_t begin, int64_t end) {
     const int64_t panels = (c->places + COLUMNS - 1) / COLUMNS, passes = (c->depth + MATRIX_DEPTH - 1) / MATRIX_DEPTH;
     const int64_t step = (c->depth + passes - 1) / passes;
     for (int64_t unit = begin; unit < end; unit++) {
-        const int64_t image = unit / panels, first = unit % panels * COLUMNS, group = image % c->groups; /* of a group */
+        const int64_t image = unit / panels, group = image % c->groups; /* images count once for each group */
+        const int64_t first = unit % panels * COLUMNS;
         const int64_t columns = c->places - first < COLUMNS ? c->places - first : COLUMNS;
         const T *x = (const T *)c->x + image * c->channels * c->plane;
         T *y = (T *)c->y + image * c->filters * c->places + first;
         const T *packed = (const T *)c->packed + group * c->filters * c->depth;
         S(cut_block)(c, first, columns, &block);
         for (int64_t k = 0; k < c->depth; k += step) {
-            S(Tile) tile = {.depth = c->depth - k < step ? c->depth - k : step, .b = panel, .a_row = 1, .b_row = COLUMNS,
-                            .c_row = c->places, .start = start, .add = k > 0};
+            S(Tile) tile = {.depth = c->depth - k < step ? c->depth - k : step, .b = panel, .a_row = 1,
+                            .b_row = COLUMNS, .c_row = c->places, .start = start, .add = k > 0};
             S(pack_patches)(c, &block, x, k, tile.depth, panel, COLUMNS);
             for (int64_t s = 0; s < c->strips; s++) {
                 const int64_t row = s * c->filters / c->strips, rows = (s + 1) * c->filters / c->strips - row;
@@ -233,8 +238,8 @@ static int64_t S(pack_channels)(const void *arguments, int64_t begin, int64_t en
 }
 
 /* Adds n rows of columns to where the pieces meet n channels of x with one tap. */
-static void S(add_clipped)(const Convolution *c, const S(Block) *block, const S(Clipped) *clipped, const T *columns, int64_t n,
-                           T *x) {
+static void S(add_clipped)(const Convolution *c, const S(Block) *block, const S(Clipped) *clipped, const T *columns,
+                           int64_t n, T *x) {
     for (int64_t i = 0; i < block->count; i++) {
         const T *from = columns + block->pieces[i].at;
         T *to = x + clipped[i].from;
@@ -245,7 +250,8 @@ static void S(add_clipped)(const Convolution *c, const S(Block) *block, const S(
     }
 }
 
-static void S(add_spread)(const Convolution *c, const S(Block) *block, const int64_t *tap, const T *columns, int64_t n, T *x) {
+static void S(add_spread)(const Convolution *c, const S(Block) *block, const int64_t *tap, const T *columns, int64_t n,
+                          T *x) {
     int64_t from[CONVOLUTION_PLACES];
     const int64_t places = S(meet)(c, block, tap, from);
     for (; n > 0; n--, x += c->plane, columns += COLUMNS)
@@ -255,8 +261,8 @@ static void S(add_spread)(const Convolution *c, const S(Block) *block, const int
 
 /* What some places of y give to n channels of x, from all taps. */
 static void S(spread_panel)(const Convolution *c, const T *y, int64_t first, const T *packed, int64_t n, T *x) {
-    T panel[MATRIX_DEPTH * COLUMNS] __attribute__((aligned(64))), sums[ROWS * COLUMNS + LANES] __attribute__((aligned(64)));
-    T start[COLUMNS] = {0};
+    T panel[MATRIX_DEPTH * COLUMNS] __attribute__((aligned(64)));
+    T sums[ROWS * COLUMNS + LANES] __attribute__((aligned(64))), start[COLUMNS] = {0};
     S(Block) block;
     S(Clipped) clipped[COLUMNS];
     const int64_t columns = c->places - first < COLUMNS ? c->places - first : COLUMNS;
@@ -265,10 +271,11 @@ static void S(spread_panel)(const Convolution *c, const T *y, int64_t first, con
     S(cut_block)(c, first, columns, &block);
     for (int64_t k = 0; k < c->filters; k += MATRIX_DEPTH) {
         int64_t tap[3] = {0};
+        const int64_t furthest = block.pieces[block.count - 1].from + S(offset)(c, block.last);
         const bool inside = S(clip)(c, &block, tap, x, n, x, end, clipped) && block.inside &&
-                            S(is_within)(c, x, n, block.pieces[block.count - 1].from + S(offset)(c, block.last), x, end);
-        S(Tile) tile = {.depth = c->filters - k < MATRIX_DEPTH ? c->filters - k : MATRIX_DEPTH, .b = panel, .a_row = 1,
-                        .a_column = n, .b_row = COLUMNS, .c = sums, .c_row = COLUMNS, .start = start};
+                            S(is_within)(c, x, n, furthest, x, end);
+        S(Tile) tile = {.depth = c->filters - k < MATRIX_DEPTH ? c->filters - k : MATRIX_DEPTH, .b = panel,
+                        .a_row = 1, .a_column = n, .b_row = COLUMNS, .c = sums, .c_row = COLUMNS, .start = start};
         S(pack_panel)(y + k * c->places + first, c->places, 1, columns, tile.depth, panel);
         for (int64_t t = 0; t < c->taps; t++, S(next_tap)(c, tap)) {
             tile.a = packed + (t * c->filters + k) * n;
@@ -288,9 +295,10 @@ static int64_t S(convolve_transposed)(const void *arguments, int64_t begin, int6
         const int64_t image = unit / c->strips, s = unit % c->strips, group = image % c->groups; /* of a group */
         const int64_t first = s * c->channels / c->strips, n = (s + 1) * c->channels / c->strips - first;
         T *x = (T *)c->slopes + (image * c->channels + first) * c->plane;
-        for (int64_t i = 0; i < n * c->plane; i++) x[i] = 0;
-        if (c->bias)
-            for (int64_t i = 0; i < n * c->plane; i++) x[i] = ((const T *)c->bias)[group * c->channels + first + i / c->plane];
+        for (int64_t i = 0; i < n; i++) {
+            const T bias = c->bias ? ((const T *)c->bias)[group * c->channels + first + i] : 0;
+            for (int64_t j = 0; j < c->plane; j++) x[i * c->plane + j] = bias;
+        }
         for (int64_t place = 0; place < c->places; place += COLUMNS)
             S(spread_panel)(c, (const T *)c->y + image * c->filters * c->places, place,
                             (const T *)c->packed + (group * c->channels + first) * c->filters * c->taps, n, x);
@@ -303,7 +311,8 @@ static int64_t S(convolve_transposed)(const void *arguments, int64_t begin, int6
 /* The weights' gradient [depth, filters] from some images: strips [begin, end) of a panel of filters, in the order
  * (part of the images, group, panel, strip). */
 static void S(add_weight_slopes)(const Convolution *c, int64_t outer, int64_t begin, int64_t end) {
-    T panel[CONVOLUTION_PLACES * COLUMNS] __attribute__((aligned(64))), strip[ROWS * CONVOLUTION_PLACES + LANES], start[COLUMNS] = {0};
+    T panel[CONVOLUTION_PLACES * COLUMNS] __attribute__((aligned(64)));
+    T strip[ROWS * CONVOLUTION_PLACES + LANES], start[COLUMNS] = {0};
     S(Block) block;
     const int64_t panels = (c->filters + COLUMNS - 1) / COLUMNS, first = outer % panels * COLUMNS;
     const int64_t group = outer / panels % c->groups, part = outer / panels / c->groups;

@@ -1,41 +1,79 @@
-/* Pooling of planes [begin, end), each of size[0] × size[1] numbers, for one floating type T; loops run along rows. */
+/* Pooling of planes [begin, end), each of size[0] × size[1] numbers, for one floating type T (LANE: an integer of its
+ * size); loops run along rows. */
 
-/* One tap of a row of windows: window i meets x[i · stride + shift], which lies at `at` + that in its plane. */
-ALWAYS_INLINE void S(larger_of_row)(const T *restrict x, int64_t stride, int64_t shift, int32_t at, int64_t begin, int64_t end,
-                                    T *restrict y, int32_t *restrict places) {
-    _Pragma("omp simd") for (int64_t i = begin; i < end; i++) {
-        const T value = x[i * stride + shift], largest = y[i];
-        const bool take = value > largest || value != value || places[i] < 0;
-        y[i] = take ? value : largest;
-        places[i] = take ? at + (int32_t)(i * stride + shift) : places[i];
-    }
+enum { S(pool_lanes) = 16 };
+typedef T S(PoolLine) __attribute__((vector_size(16 * sizeof(T)), aligned(sizeof(T)), may_alias));
+typedef LANE S(PoolMask) __attribute__((vector_size(16 * sizeof(T))));
+typedef int32_t S(PoolPlaces) __attribute__((vector_size(16 * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
+
+typedef struct {
+    S(PoolLine) numbers;
+    S(PoolPlaces) places;
+} S(Largest);
+
+/* One tap of 16 windows: the i-th meets a number that is the (at + i · step)-th of its plane. */
+ALWAYS_INLINE void S(take_larger)(const S(PoolLine) *numbers, int32_t at, int32_t step, S(Largest) *largest) {
+    const S(PoolPlaces) lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const S(PoolMask) take = (*numbers > largest->numbers) | (*numbers != *numbers);
+    const S(PoolPlaces) taken = __builtin_convertvector(take, S(PoolPlaces));
+    largest->numbers = (S(PoolLine))((take & (S(PoolMask))*numbers) | (~take & (S(PoolMask))largest->numbers));
+    largest->places = (taken & (at + lanes * step)) | (~taken & largest->places);
 }
 
-static void S(max_pool_row)(const Pool *p, const T *x, int64_t row, T *y, int32_t *places) {
-    const int64_t n = p->out[1], stride = p->stride[1];
-    for (int64_t i = 0; i < n; i++) y[i] = -(T)INFINITY, places[i] = -1;
-    for (int64_t k = 0; k < p->kernel[0]; k++) {
-        const int64_t h = row * p->stride[0] - p->pad[0] + k * p->dilation[0];
-        if (h < 0 || h >= p->size[0]) continue;
-        const T *in = x + h * p->size[1];
-        const int32_t at = (int32_t)(h * p->size[1]);
-        for (int64_t l = 0; l < p->kernel[1]; l++) {
-            const int64_t shift = l * p->dilation[1] - p->pad[1], room = p->size[1] - 1 - shift;
-            const int64_t begin = shift < 0 ? (stride - 1 - shift) / stride : 0;
-            const int64_t end = room < 0 ? 0 : room / stride + 1 < n ? room / stride + 1 : n;
-            if (stride == 1) S(larger_of_row)(in, 1, shift, at, begin, end, y, places);
-            else if (stride == 2) S(larger_of_row)(in, 2, shift, at, begin, end, y, places);
-            else S(larger_of_row)(in, stride, shift, at, begin, end, y, places);
+/* One tap of windows of which the first n count; it meets columns from `column` on of row h. Vectors may read beyond a
+ * row, but not beyond x. */
+ALWAYS_INLINE void S(meet_row)(const Pool *p, const T *x, int64_t h, int64_t column, int64_t n, S(Largest) *largest) {
+    const int64_t stride = p->stride[1], size = p->size[1];
+    const T *in = x + h * size + column;
+    const bool inside = column >= 0 && column + (n - 1) * stride < size &&
+                        in + S(pool_lanes) * stride <= (const T *)p->x + p->numel;
+    S(PoolLine) line;
+    if (inside && stride == 1) line = *(const S(PoolLine) *)in;
+    else if (inside && stride == 2)
+        line = __builtin_shufflevector(*(const S(PoolLine) *)in, *(const S(PoolLine) *)(in + S(pool_lanes)), 0, 2, 4, 6,
+                                       8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    else
+        for (int64_t i = 0; i < S(pool_lanes); i++) {
+            const int64_t w = column + i * stride;
+            line[i] = i < n && w >= 0 && w < size ? in[i * stride] : -(T)INFINITY;
         }
+    S(take_larger)(&line, (int32_t)(h * size + column), (int32_t)stride, largest);
+}
+
+/* 16 windows from the first-th of a row on, of which n count. */
+ALWAYS_INLINE void S(max_pool_part)(const Pool *p, const T *x, int64_t row, int64_t first, int64_t n,
+                                    S(Largest) *largest) {
+    const int64_t top = row * p->stride[0] - p->pad[0];
+    const int64_t tap = top < 0 ? (p->dilation[0] - 1 - top) / p->dilation[0] : 0; /* the first one within x */
+    const int32_t start = (int32_t)((top + tap * p->dilation[0]) * p->size[1]);
+    largest->numbers = (S(PoolLine)){0} - (T)INFINITY;
+    largest->places = *(const S(PoolPlaces) *)(p->firsts + first) + start;
+    for (int64_t k = tap; k < p->kernel[0]; k++) {
+        const int64_t h = top + k * p->dilation[0];
+        if (h >= p->size[0]) break;
+        for (int64_t l = 0; l < p->kernel[1]; l++)
+            S(meet_row)(p, x, h, first * p->stride[1] + l * p->dilation[1] - p->pad[1], n, largest);
     }
 }
 
 static void S(max_pool)(const Pool *p, int64_t begin, int64_t end) {
-    T *y = (T *)p->y + begin * p->out[0] * p->out[1];
-    int32_t *places = p->places + begin * p->out[0] * p->out[1];
+    const int64_t columns = p->out[1], windows = p->out[0] * columns;
+    T *y = (T *)p->y + begin * windows, *y_end = (T *)p->y + end * windows;
+    int32_t *places = p->places + begin * windows;
     for (int64_t plane = begin; plane < end; plane++)
-        for (int64_t row = 0; row < p->out[0]; row++, y += p->out[1], places += p->out[1])
-            S(max_pool_row)(p, (const T *)p->x + plane * p->size[0] * p->size[1], row, y, places);
+        for (int64_t row = 0; row < p->out[0]; row++, y += columns, places += columns)
+            for (int64_t i = 0; i < columns; i += S(pool_lanes)) {
+                const int64_t n = columns - i < S(pool_lanes) ? columns - i : S(pool_lanes);
+                S(Largest) largest;
+                S(max_pool_part)(p, (const T *)p->x + plane * p->size[0] * p->size[1], row, i, n, &largest);
+                if (y_end - (y + i) >= S(pool_lanes)) { /* what is stored too much, the next row overwrites */
+                    *(S(PoolLine) *)(y + i) = largest.numbers;
+                    *(S(PoolPlaces) *)(places + i) = largest.places;
+                } else {
+                    memcpy(y + i, &largest.numbers, (size_t)n * sizeof *y);
+                    memcpy(places + i, &largest.places, (size_t)n * sizeof *places);
+                }
+            }
 }
 
 /* x's gradient, from the result's gradient y. */

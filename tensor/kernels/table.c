@@ -40,7 +40,6 @@
 #include "softmax.h"
 #include "losses.h"
 #include "norm.h"
-#include "pooling.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -56,7 +55,6 @@
 #include "softmax.h"
 #include "losses.h"
 #include "norm.h"
-#include "pooling.h"
 #undef PLACE_TYPE
 #undef T
 #undef M
@@ -133,6 +131,7 @@
 #define LANE int32_t
 #include "matmul.h"
 #include "convolution.h"
+#include "pooling.h"
 #undef T
 #undef LANE
 #undef S
@@ -144,6 +143,7 @@
 #define LANE int64_t
 #include "matmul.h"
 #include "convolution.h"
+#include "pooling.h"
 #undef T
 #undef LANE
 #undef S
