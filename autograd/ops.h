@@ -443,6 +443,50 @@ CT_API ct_tensor *ct_scaled_dot_product_attention(ct_tensor *q, ct_tensor *k, ct
  * "nearest-exact" (any dtype), "bilinear", "bicubic" (Keys, 1981) and "area", the mean of what a pixel covers. */
 CT_API ct_tensor *ct_interpolate(ct_tensor *x, int64_t h, int64_t w, const char *mode);
 
+/** Where filters lie, for each dim (the first one first; those behind x's dims do not count). A 0 in stride, dilation or
+ * groups stands for 1. */
+typedef struct {
+    int64_t stride[3];         /**< from one place to the next */
+    int64_t padding[3];        /**< zeros that are put at both ends of x */
+    int64_t dilation[3];       /**< from one weight of a filter to the next */
+    int64_t output_padding[3]; /**< of a transposed convolution: by how much its result is longer; less than stride or dilation */
+    int64_t groups;            /**< of channels, each of which meets its own filters alone */
+} ct_conv_params;
+#define CT_CONV_DEFAULTS {{1, 1, 1}, {0, 0, 0}, {1, 1, 1}, {0, 0, 0}, 1}
+
+/** y[n, f, q] = bias[f] + Σ weight[f, c, t] · x[n, c, q · stride + t · dilation - padding], zeros beyond x. x is [N, channels,
+ * L] (2d: H, W; 3d: D, H, W) or lacks N, weight [filters, channels / groups, kernel], bias [filters] or NULL; params NULL:
+ * the defaults. All are floating. CT_ERR_SHAPE where the shapes do not fit or no place is left, CT_ERR_VALUE for parameters
+ * out of range. */
+CT_API ct_tensor *ct_conv1d(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_conv_params *params);
+CT_API ct_tensor *ct_conv2d(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_conv_params *params);
+CT_API ct_tensor *ct_conv3d(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_conv_params *params);
+/** The gradient of a convolution for its x, as a function of its result's gradient: x is [N, channels, …], weight [channels,
+ * filters / groups, kernel], and the result has (size - 1) · stride - 2 · padding + dilation · (kernel - 1) +
+ * output_padding + 1 in each dim. */
+CT_API ct_tensor *ct_conv_transpose1d(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_conv_params *params);
+CT_API ct_tensor *ct_conv_transpose2d(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_conv_params *params);
+
+/** Windows, for each dim. A dilation of 0 stands for 1. */
+typedef struct {
+    int64_t kernel[3];      /**< how many places a window takes */
+    int64_t stride[3];      /**< from one window to the next; 0: kernel */
+    int64_t padding[3];     /**< at both ends of x, at most kernel / 2 */
+    int64_t dilation[3];    /**< from one place of a window to the next; of ct_max_pool only */
+    bool ceil_mode;         /**< a last window may reach beyond the end */
+    bool count_include_pad; /**< means divide by the places in the padding, too */
+} ct_pool_params;
+
+/** The largest number of each window, the first of equal ones; a NaN before all. x is floating, [N, channels, L] (2d: H, W)
+ * or lacks N. CT_ERR_SHAPE where no window fits, CT_ERR_VALUE for parameters out of range. */
+CT_API ct_tensor *ct_max_pool1d(ct_tensor *x, const ct_pool_params *params);
+CT_API ct_tensor *ct_max_pool2d(ct_tensor *x, const ct_pool_params *params);
+/** The mean of each window, likewise; what lies in the padding is 0. */
+CT_API ct_tensor *ct_avg_pool1d(ct_tensor *x, const ct_pool_params *params);
+CT_API ct_tensor *ct_avg_pool2d(ct_tensor *x, const ct_pool_params *params);
+/** The means of h × w windows that share x's H and W evenly: from ⌊i · H / h⌋ to ⌈(i + 1) · H / h⌉. */
+CT_API ct_tensor *ct_adaptive_avg_pool2d(ct_tensor *x, int64_t h, int64_t w);
+
 /* ---- losses: a pair of shapes must agree; CT_NONE keeps the elements, CT_MEAN and CT_SUM join them to 0-dim ---- */
 
 /** -(y log p + (1 - y) log(1 - p)), logs clamped at -100; p and y in [0, 1]; weight broadcasts. */

@@ -740,6 +740,61 @@ ROW(NULL, ct_embedding, CT_ERR_INDEX, x, k, 2)
 ROW(NULL, ct_one_hot, CT_ERR_NULL, NULL, 3)
 ROW(NULL, ct_one_hot, CT_ERR_INDEX, far, 3)
 ROW(NULL, ct_one_hot, CT_ERR_DTYPE, x, 3)
+#define BATCH ct_zeros(CT_F32, CT_DIMS(1, 2, 4, 4))
+#define FILTERS ct_zeros(CT_F32, CT_DIMS(3, 2, 3, 3))
+#define WITH_CONV(...) (&(const ct_conv_params){__VA_ARGS__})
+#define WITH_POOL(...) (&(const ct_pool_params){__VA_ARGS__})
+#define CONVOLVES(function)                                               \
+    ROW(NULL, function, CT_ERR_NULL, NULL, x, NULL, NULL)                  \
+    ROW(NULL, function, CT_ERR_NULL, x, NULL, NULL, NULL)                  \
+    ROW(NULL, function, CT_ERR_DTYPE, k, x, NULL, NULL)                    \
+    ROW(NULL, function, CT_ERR_DTYPE, x, k, NULL, NULL)                    \
+    ROW(NULL, function, CT_ERR_DTYPE, x, x, k, NULL)                       \
+    ROW(NULL, function, CT_ERR_SHAPE, s, x, NULL, NULL)                    \
+    ROW(NULL, function, CT_ERR_SHAPE, x, v, NULL, NULL)                    \
+    ROW(NULL, function, CT_ERR_VALUE, x, x, NULL, WITH_CONV(.groups = -1))
+CONVOLVES(ct_conv1d)
+CONVOLVES(ct_conv2d)
+CONVOLVES(ct_conv3d)
+CONVOLVES(ct_conv_transpose1d)
+CONVOLVES(ct_conv_transpose2d)
+ROW(NULL, ct_conv2d, CT_ERR_SHAPE, BATCH, ct_zeros(CT_F32, CT_DIMS(3, 1, 3, 3)), NULL, NULL)
+ROW(NULL, ct_conv2d, CT_ERR_SHAPE, BATCH, FILTERS, NULL, WITH_CONV(.groups = 2))
+ROW(NULL, ct_conv2d, CT_ERR_SHAPE, BATCH, FILTERS, y, NULL)
+ROW(NULL, ct_conv2d, CT_ERR_SHAPE, BATCH, ct_zeros(CT_F32, CT_DIMS(3, 2, 5, 3)), NULL, NULL)
+ROW(NULL, ct_conv2d, CT_ERR_SHAPE, BATCH, ct_zeros(CT_F32, CT_DIMS(3, 2, 0, 3)), NULL, NULL)
+ROW(NULL, ct_conv2d, CT_ERR_SHAPE, BATCH, FILTERS, NULL, WITH_CONV(.dilation = {2}))
+ROW(NULL, ct_conv2d, CT_ERR_SHAPE, ct_zeros(CT_F32, CT_DIMS(2, 0, 4)), FILTERS, NULL, WITH_CONV(.padding = {2}))
+ROW(NULL, ct_conv2d, CT_ERR_VALUE, BATCH, FILTERS, NULL, WITH_CONV(.stride = {1, -1}))
+ROW(NULL, ct_conv2d, CT_ERR_VALUE, BATCH, FILTERS, NULL, WITH_CONV(.padding = {-1}))
+ROW(NULL, ct_conv2d, CT_ERR_VALUE, BATCH, FILTERS, NULL, WITH_CONV(.dilation = {INT64_MAX}))
+ROW(NULL, ct_conv2d, CT_ERR_VALUE, BATCH, FILTERS, NULL, WITH_CONV(.output_padding = {1}))
+ROW(NULL, ct_conv_transpose2d, CT_ERR_VALUE, BATCH, ct_zeros(CT_F32, CT_DIMS(2, 3, 3, 3)), NULL, WITH_CONV(.padding = {-1}))
+ROW(NULL, ct_conv_transpose2d, CT_ERR_SHAPE, BATCH, FILTERS, NULL, NULL)
+ROW(NULL, ct_conv_transpose2d, CT_ERR_VALUE, BATCH, ct_zeros(CT_F32, CT_DIMS(2, 3, 3, 3)), NULL, WITH_CONV(.output_padding = {1}))
+ROW(NULL, ct_conv_transpose2d, CT_ERR_SHAPE, BATCH, ct_zeros(CT_F32, CT_DIMS(2, 3, 3, 3)), NULL, WITH_CONV(.padding = {4}))
+#define POOLS(function)                                                    \
+    ROW(NULL, function, CT_ERR_NULL, NULL, WITH_POOL(.kernel = {2, 2}))     \
+    ROW(NULL, function, CT_ERR_NULL, BATCH_OF(function), NULL)              \
+    ROW(NULL, function, CT_ERR_DTYPE, k, WITH_POOL(.kernel = {2, 2}))       \
+    ROW(NULL, function, CT_ERR_SHAPE, s, WITH_POOL(.kernel = {2, 2}))       \
+    ROW(NULL, function, CT_ERR_VALUE, BATCH_OF(function), WITH_POOL(.kernel = {0}))                         \
+    ROW(NULL, function, CT_ERR_VALUE, BATCH_OF(function), WITH_POOL(.kernel = {2, 2}, .stride = {-1}))      \
+    ROW(NULL, function, CT_ERR_VALUE, BATCH_OF(function), WITH_POOL(.kernel = {2, 2}, .padding = {2}))      \
+    ROW(NULL, function, CT_ERR_VALUE, BATCH_OF(function), WITH_POOL(.kernel = {2, 2}, .dilation = {-1}))    \
+    ROW(NULL, function, CT_ERR_SHAPE, BATCH_OF(function), WITH_POOL(.kernel = {9, 2}))
+#define BATCH_OF(function) ct_zeros(CT_F32, CT_DIMS(2, 4, 4))
+POOLS(ct_max_pool1d)
+POOLS(ct_max_pool2d)
+POOLS(ct_avg_pool1d)
+POOLS(ct_avg_pool2d)
+ROW(NULL, ct_max_pool2d, CT_ERR_SHAPE, ct_zeros(CT_F32, CT_DIMS(2, 0, 4)), WITH_POOL(.kernel = {2, 2}))
+ROW(NULL, ct_avg_pool2d, CT_ERR_VALUE, BATCH, WITH_POOL(.kernel = {2, 2}, .dilation = {2, 2}))
+ROW(NULL, ct_adaptive_avg_pool2d, CT_ERR_NULL, NULL, 1, 1)
+ROW(NULL, ct_adaptive_avg_pool2d, CT_ERR_DTYPE, k, 1, 1)
+ROW(NULL, ct_adaptive_avg_pool2d, CT_ERR_SHAPE, x, 1, 1)
+ROW(NULL, ct_adaptive_avg_pool2d, CT_ERR_VALUE, BATCH, 0, 1)
+ROW(NULL, ct_adaptive_avg_pool2d, CT_ERR_VALUE, BATCH, 1, -1)
 ROW(NULL, ct_layer_norm, CT_ERR_NULL, NULL, 1, v, v, 1e-5)
 ROW(NULL, ct_layer_norm, CT_ERR_DTYPE, k, 1, v, v, 1e-5)
 ROW(NULL, ct_layer_norm, CT_ERR_DTYPE, x, 2, k, NULL, 1e-5)

@@ -159,6 +159,42 @@ ADAPTER(sdpa) {
     return ct_scaled_dot_product_attention(q, k, TENSOR("v"), TENSOR("mask"), 0, FLAG("causal"));
 }
 
+/* A number for each dim. */
+static void set_numbers(const GoldenArguments *arguments, const char *name, int64_t *numbers) {
+    const GoldenRecord *record = argument(arguments, name);
+    if (record->count > 0) memcpy(numbers, record->list, sizeof *numbers * (size_t)record->count);
+}
+typedef ct_tensor *Convolution(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_conv_params *params);
+static ct_tensor *convolution(const GoldenArguments *arguments, Convolution *function) {
+    ct_conv_params params = CT_CONV_DEFAULTS;
+    set_numbers(arguments, "stride", params.stride);
+    set_numbers(arguments, "pad", params.padding);
+    set_numbers(arguments, "dil", params.dilation);
+    set_numbers(arguments, "outpad", params.output_padding);
+    params.groups = INTEGER("groups");
+    return function(TENSOR("x"), TENSOR("w"), TENSOR("b"), &params);
+}
+CALL(conv1d, convolution(arguments, ct_conv1d))
+CALL(conv2d, convolution(arguments, ct_conv2d))
+CALL(conv_transpose1d, convolution(arguments, ct_conv_transpose1d))
+CALL(conv_transpose2d, convolution(arguments, ct_conv_transpose2d))
+
+typedef ct_tensor *PoolFunction(ct_tensor *x, const ct_pool_params *params);
+static ct_tensor *pooling(const GoldenArguments *arguments, PoolFunction *function) {
+    ct_pool_params params = {.ceil_mode = FLAG("ceil"), .count_include_pad = FLAG("include_pad")};
+    set_numbers(arguments, "k", params.kernel);
+    set_numbers(arguments, "stride", params.stride);
+    set_numbers(arguments, "pad", params.padding);
+    set_numbers(arguments, "dil", params.dilation);
+    return function(TENSOR("x"), &params);
+}
+CALL(max_pool1d, pooling(arguments, ct_max_pool1d))
+CALL(max_pool2d, pooling(arguments, ct_max_pool2d))
+CALL(avg_pool1d, pooling(arguments, ct_avg_pool1d))
+CALL(avg_pool2d, pooling(arguments, ct_avg_pool2d))
+CALL(adaptive_avg_pool2d,
+     ct_adaptive_avg_pool2d(TENSOR("x"), argument(arguments, "size")->list[0], argument(arguments, "size")->list[1]))
+
 CALL(bce, ct_bce_loss(TENSOR("x"), TENSOR("y"), TENSOR("w"), REDUCTION))
 CALL(bce_with_logits,
      ct_bce_with_logits_loss(TENSOR("x"), TENSOR("y"), TENSOR("w"), TENSOR("pos_weight"), REDUCTION))
@@ -296,6 +332,15 @@ static const GoldenOp ops[] = {
     {"normalize", .adapter = normalize},
     {"cosine_similarity", .adapter = cosine_similarity},
     {"sdpa", .adapter = sdpa},
+    {"conv1d", .adapter = conv1d},
+    {"conv2d", .adapter = conv2d},
+    {"conv_transpose1d", .adapter = conv_transpose1d},
+    {"conv_transpose2d", .adapter = conv_transpose2d},
+    {"max_pool1d", .adapter = max_pool1d},
+    {"max_pool2d", .adapter = max_pool2d},
+    {"avg_pool1d", .adapter = avg_pool1d},
+    {"avg_pool2d", .adapter = avg_pool2d},
+    {"adaptive_avg_pool2d", .adapter = adaptive_avg_pool2d},
     {"bce", .adapter = bce},
     {"bce_with_logits", .adapter = bce_with_logits},
     {"mse_loss", .adapter = mse_loss},

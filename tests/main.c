@@ -28,6 +28,7 @@ static Suite *(*const suites[])(void) = {
     walk_suite,
     matmul_suite,
     linalg_suite,
+    convolution_suite,
     math_suite,
 };
 

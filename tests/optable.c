@@ -6,7 +6,7 @@
 
 static const RowGroup *const groups[] = {&optable_unary,  &optable_binary, &optable_inplace, &optable_reduce,
                                          &optable_linalg, &optable_shape,  &optable_index,   &optable_sort,
-                                         &optable_losses, &optable_norms};
+                                         &optable_losses, &optable_norms,   &optable_convolution};
 
 int row_count(void) {
     int count = 0;

@@ -137,7 +137,7 @@ typedef struct {
     { rows_, (int)(sizeof(rows_) / sizeof *(rows_)) }
 
 extern const RowGroup optable_unary, optable_binary, optable_inplace, optable_reduce, optable_linalg,
-    optable_shape, optable_index, optable_sort, optable_losses, optable_norms;
+    optable_shape, optable_index, optable_sort, optable_losses, optable_norms, optable_convolution;
 
 /* All rows of all groups. */
 int row_count(void);

@@ -25,6 +25,7 @@ Suite *pool_suite(void);
 Suite *walk_suite(void);
 Suite *matmul_suite(void);
 Suite *linalg_suite(void);
+Suite *convolution_suite(void);
 Suite *math_suite(void);
 
 #endif

@@ -190,6 +190,49 @@ typedef struct {
 } Attention;
 enum { ATTENTION_QUERIES = 64, ATTENTION_KEYS = 256 }; /* in a block; keys are whole panels */
 
+/* Filters over three dims (those that an operand lacks have size 1): for each image and group,
+ *   y[f, q] = bias[f] + Σ weight[f, c, t] · x'[c, q · stride + t · dilation - pad],
+ * where x' is x with `spread` - 1 zeros between neighbours, and zeros around. x is [images, groups · channels, size], y
+ * [images, groups · filters, out], both row-major. */
+typedef struct {
+    const char *x, *weight, *bias; /* a bias or NULL */
+    char *y;                       /* the result; or, for the weights' slopes, its gradient */
+    char *packed;                  /* the filters: [groups, depth · filters], strip by strip */
+    char *slopes;                  /* of x, from y as its gradient, for the transposed convolution */
+    char *sums;                    /* of the weights: [parts, groups, depth, filters] */
+    int64_t size[3], out[3], kernel[3], stride[3], spread[3], pad[3], dilation[3];
+    int64_t images, groups, channels, filters, parts; /* channels and filters of a group; parts of the images */
+    int64_t plane, places, taps, numel;               /* products of size, out and kernel; all of x */
+    int64_t depth, strips, depth_strips;              /* taps · channels, 1 more for a bias; strips of filters, of depth */
+    int64_t weight_group, weight_filter, weight_channel; /* strides; taps are neighbours */
+    bool flipped;    /* the order of taps is */
+    bool neighbours; /* neighbours in a row of y meet neighbours in x: stride and spread are 1 there */
+} Convolution;
+
+enum { CONVOLUTION_PLACES = 128 }; /* of the result, that the weights' slopes take at once: no less than columns in a panel */
+
+/* Kernels over a Convolution. */
+typedef struct {
+    Kernel *pack_filters;  /* over strips of all groups */
+    Kernel *convolve;      /* over panels: images × groups × panels of y */
+    Kernel *pack_channels; /* over strips of all groups */
+    Kernel *transposed;    /* over images × groups × strips of channels */
+    Kernel *weight_slopes; /* over parts × groups × panels of filters × strips of depth */
+} ConvolutionKernels;
+
+/* Pooling of planes of size[0] × size[1] to out[0] × out[1] windows. */
+typedef struct {
+    const char *x;
+    char *y;         /* the result; for slopes, its gradient */
+    char *slopes;
+    int32_t *places; /* in its plane, of the largest number of each window */
+    const int32_t *firsts; /* the first column that each window of a row meets; 16 more may be read */
+    int64_t numel;         /* of x */
+    int64_t size[2], out[2], kernel[2], stride[2], pad[2], dilation[2];
+    const int64_t *begins[2], *ends[2], *counts[2]; /* of means: each window's rows, and columns; and what divides its sum */
+} Pool;
+typedef void PoolKernel(const Pool *pool, int64_t begin, int64_t end);
+
 typedef struct {
     const char *name; /* "generic", "avx2", "avx512", "neon" */
 #define UNARY(name, ...) Rows name;
@@ -219,6 +262,8 @@ typedef struct {
     ScanKernels cumsum, cumprod, logcumsumexp, recurrence, cummax;
     Kernel *lu[2], *lu_solve[2], *determinants[2], *cofactors[2], *cholesky[2]; /* over the matrices of a Decomposition */
     Kernel *attention[2], *attention_slopes[2]; /* over blocks of queries of all heads; over heads */
+    ConvolutionKernels convolution[2];
+    PoolKernel *max_pool[2], *max_pool_slope[2], *average_pool[2], *average_pool_slope[2];
     Rows sgd, adam, adam_amsgrad;
 } Kernels;
 

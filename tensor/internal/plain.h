@@ -149,6 +149,21 @@ ct_tensor *tensor_argcummax(ct_tensor *x, int dim);
 ct_tensor *tensor_matmul(ct_tensor *a, ct_tensor *b);
 /* x · weightᵀ + bias; bias may be NULL. */
 ct_tensor *tensor_linear(ct_tensor *x, ct_tensor *weight, ct_tensor *bias);
+
+/* Where filters lie on an operand of 1 to 3 dims (counted from the last one; those that are lacking have 1 and 0), as
+ * kernels.h describes. All its fields are int64_t. */
+typedef struct {
+    int64_t stride[3], spread[3], pad[3], dilation[3], out[3], groups;
+    int64_t flipped; /* 1: weight is [groups · channels, filters, kernel], and its taps are read backwards */
+} Filtering;
+/* x [N, groups · channels, …], weight [groups · filters, channels, kernel], bias [groups · filters] or NULL, all floating,
+ * shapes checked. */
+ct_tensor *tensor_convolve(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const Filtering *filtering);
+/* The filtering that takes the result's gradient to x's, with the same weight, flipped the other way. */
+Filtering tensor_convolve_adjoint(const Filtering *filtering, const int64_t *x_shape, const int64_t *weight_shape, int ndim);
+/* The gradients for weight and, if asked for, bias; from x and the result's gradient g. */
+bool tensor_convolve_weight_slopes(ct_tensor *x, const ct_tensor *weight, ct_tensor *g, const Filtering *filtering,
+                                   ct_tensor **weight_slope, ct_tensor **bias_slope);
 /* Keeps the elements on and below (upper: above) the diagonal of the last two dims. */
 ct_tensor *tensor_triangle(ct_tensor *x, int64_t diagonal, bool upper);
 /* x with a[.., n, n] · x = b [.., n, m], whose batches broadcast. Here and below, a singular matrix is CT_ERR_VALUE. */
@@ -197,6 +212,20 @@ ct_tensor *tensor_flip(ct_tensor *x, unsigned set);
 ct_tensor *tensor_roll(ct_tensor *x, const int64_t *shifts);
 /* x within a tensor of `value`: pads has a pair (before, after) for each dim; negative ones crop. */
 ct_tensor *tensor_pad(ct_tensor *x, const int64_t (*pads)[2], double value);
+
+/* ---- pooling ---- */
+
+/* Windows on x's last dims, one or two of them (size and so on of the other are 1). All its fields are int64_t. */
+typedef struct {
+    int64_t dims, size[2], out[2], kernel[2], stride[2], pad[2], dilation[2];
+    int64_t include_pad; /* means count padding, too */
+    int64_t adaptive;    /* the windows share the sizes evenly, whatever kernel and stride say */
+} Pooling;
+/* The largest of each window, the first of equal ones, a NaN before all; *places says where in its plane: I32. */
+ct_tensor *tensor_max_pool(ct_tensor *x, const Pooling *pooling, ct_tensor **places);
+ct_tensor *tensor_max_pool_slope(ct_tensor *places, ct_tensor *g, const Pooling *pooling);
+ct_tensor *tensor_average_pool(ct_tensor *x, const Pooling *pooling);
+ct_tensor *tensor_average_pool_slope(ct_tensor *g, const Pooling *pooling);
 
 /* ---- indexing ---- */
 

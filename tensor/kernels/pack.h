@@ -102,13 +102,19 @@ static void S(pack_strip)(const MatrixProduct *m, int64_t first, int64_t rows, i
     S(pack)(a, m->a_type, m->a_row, m->a_column, rows, depth, out, rows);
 }
 
-/* depth × columns numbers of b from [k, first] on, row by row; where b has ended, zeros up to a whole vector. */
-static void S(pack_panel)(const MatrixProduct *m, int64_t first, int64_t columns, int64_t k, int64_t depth, T *out) {
-    const char *b = S(address)(m->b, m->b_type, k * m->b_row + first * m->b_column);
+/* depth × columns numbers of b, row by row; zeros after them up to a whole vector. */
+static void S(pack_panel_at)(const char *b, OperandType type, int64_t row, int64_t column, int64_t columns, int64_t depth,
+                             T *out) {
     if (columns % LANES != 0)
         for (int64_t i = 0; i < depth; i++)
             *(S(Vector) *)(out + i * COLUMNS + columns / LANES * LANES) = (S(Vector)){0};
-    S(pack)(b, m->b_type, m->b_column, m->b_row, columns, depth, out, COLUMNS);
+    S(pack)(b, type, column, row, columns, depth, out, COLUMNS);
+}
+
+/* Those of a product's b from [k, first] on. */
+static void S(pack_panel)(const MatrixProduct *m, int64_t first, int64_t columns, int64_t k, int64_t depth, T *out) {
+    const char *b = S(address)(m->b, m->b_type, k * m->b_row + first * m->b_column);
+    S(pack_panel_at)(b, m->b_type, m->b_row, m->b_column, columns, depth, out);
 }
 
 static int64_t S(pack_strips)(const void *arguments, int64_t begin, int64_t end) {

@@ -163,24 +163,32 @@ static inline double logaddexp_f64(double y, double x) {
 #define T float
 #define S(name) name##_f32
 #define LANES (VECTOR_BYTES / 4)
+#define LANE int32_t
 #define TRANSPOSE transpose_4
 #define CONVERTS
 #include "matmul.h"
 #undef CONVERTS
 #undef TRANSPOSE
 #include "attention.h"
+#include "convolution.h"
+#include "pooling.h"
 #undef T
+#undef LANE
 #undef S
 #undef LANES
 
 #define T double
 #define S(name) name##_f64
 #define LANES (VECTOR_BYTES / 8)
+#define LANE int64_t
 #define TRANSPOSE transpose_8
 #include "matmul.h"
 #undef TRANSPOSE
 #include "attention.h"
+#include "convolution.h"
+#include "pooling.h"
 #undef T
+#undef LANE
 #undef S
 #undef LANES
 
@@ -250,6 +258,12 @@ const Kernels KERNELS = {
     .cholesky = {cholesky_f32, cholesky_f64},
     .attention = {attention_f32, attention_f64},
     .attention_slopes = {attention_slopes_f32, attention_slopes_f64},
+    .convolution = {{pack_filters_f32, convolve_f32, pack_channels_f32, convolve_transposed_f32, convolve_weight_slopes_f32},
+                    {pack_filters_f64, convolve_f64, pack_channels_f64, convolve_transposed_f64, convolve_weight_slopes_f64}},
+    .max_pool = {max_pool_f32, max_pool_f64},
+    .max_pool_slope = {max_pool_slope_f32, max_pool_slope_f64},
+    .average_pool = {average_pool_f32, average_pool_f64},
+    .average_pool_slope = {average_pool_slope_f32, average_pool_slope_f64},
     .sgd = {{sgd_row_f32, sgd_row_f64, NULL}},
     .adam = {{adam_row_f32, adam_row_f64, NULL}},
     .adam_amsgrad = {{adam_amsgrad_row_f32, adam_amsgrad_row_f64, NULL}},

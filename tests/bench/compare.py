@@ -17,7 +17,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-SUBJECTS = ["ops", "pointwise", "reductions", "indexing", "matmul", "attention", "training"]
+SUBJECTS = ["ops", "pointwise", "reductions", "indexing", "matmul", "attention", "convolution", "training"]
 
 # name: ratio wanted (to PyTorch; of the functions from exp on, and of products, to the best of all), value wanted
 # with 1 thread, with 2 (None: none)
@@ -44,6 +44,9 @@ WANTED = {
     "mlp784/forward": (None, 140, None),
     "mlp784/sgd": (1.5, 300, 165), "mlp784/adam": (1.5, 330, 180),
     "mlp4096/sgd": (1.35, 190e3, 105e3), "mlp4096/adam": (1.6, 215e3, 125e3),
+    "conv1x16/forward": (1, 250, None), "conv1x16/step": (1, None, None),
+    "conv16x32/forward": (1, 700, None), "conv16x32/step": (1, 2200, None),
+    "max_pool/forward": (3, 300, None), "max_pool/step": (3, None, None), "cnn/sgd": (2.5, None, None),
     "mlp784/*/memory": (None, 10, 10), "mlp4096/sgd/memory": (None, 230, 230),
     "mlp4096/adam/memory": (None, 430, 430),
 }

@@ -67,7 +67,7 @@ def numpy_work(name):
 
 
 def numpy_line(name):
-    if re.match(r"(op4|xor|mlp|(s|d|bf16)gemm|attention|causal|batch_norm|group_norm)", name) or name.endswith("backward"):
+    if re.match(r"(op4|xor|mlp|cnn|conv|max_pool|(s|d|bf16)gemm|attention|causal|batch_norm|group_norm)", name) or name.endswith("backward"):
         return
     work = numpy_work(name)
     if work:
@@ -182,6 +182,22 @@ def torch_attention(torch, name):
     return lambda: torch.autograd.grad(call(*x), x, dy)
 
 
+def torch_convolution(torch, name):
+    kind, part = name.split("/")
+    n, functional = 64, torch.nn.functional
+    if kind == "max_pool":
+        x = torch.randn(n, 16, 26, 26, requires_grad=True)
+        inputs, layer = [x], lambda: functional.max_pool2d(x, 2)
+    else:
+        channels, filters, size = (1, 16, 28) if kind == "conv1x16" else (16, 32, 13)
+        shapes = (n, channels, size, size), (filters, channels, 3, 3), (filters,)
+        inputs = [torch.randn(shape, requires_grad=True) for shape in shapes]
+        layer = lambda: functional.conv2d(*inputs)
+    if part == "forward":
+        return layer
+    return lambda: (lambda y: torch.autograd.grad(y, inputs, torch.ones_like(y)))(layer())
+
+
 def torch_model(torch, name):
     """A model's parameters, and the function that computes its loss."""
     nn, functional = torch.nn, torch.nn.functional
@@ -190,6 +206,10 @@ def torch_model(torch, name):
         x = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]])
         y = torch.tensor([[0.0], [1], [1], [0]])
         loss = functional.binary_cross_entropy
+    elif name.startswith("cnn"):
+        model = nn.Sequential(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3), nn.ReLU(),
+                              nn.MaxPool2d(2), nn.Flatten(), nn.Linear(800, 10))
+        x, y, loss = torch.rand(64, 1, 28, 28), torch.randint(0, 10, (64,)), functional.cross_entropy
     else:
         sizes, batch = ((784, 128, 64, 10), 64) if name.startswith("mlp784") else ((1024, 4096, 4096, 1024), 128)
         model = nn.Sequential(nn.Linear(sizes[0], sizes[1]), nn.ReLU(), nn.Linear(sizes[1], sizes[2]), nn.ReLU(),
@@ -228,7 +248,10 @@ def torch_line(name):
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     if name.endswith("memory"):
         report(name, peak_memory(), "MB")
-    elif re.match("(xor|mlp)", name):
+    elif re.match("(conv|max_pool/)", name):
+        with torch.inference_mode(mode=name.endswith("forward")):
+            report(name, seconds_per_call(torch_convolution(torch, name)) * 1e6, "us")
+    elif re.match("(xor|mlp|cnn)", name):
         report(name, torch_training(torch, name) * 1e6, "us")
     elif re.match("(s|d|bf16)gemm", name):
         work, flops = torch_product(torch, name)

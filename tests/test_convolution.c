@@ -1,0 +1,113 @@
+/* Convolutions of sizes that fill blocks, strips and parts, in every table of kernels, against products of shifted slices;
+ * the gradients too, of any number of threads. The op table has the small and odd ones. */
+#include "suites.h"
+#include "support.h"
+#include "../tensor/internal/kernels.h"
+
+typedef struct {
+    int64_t images, channels, height, width, filters, kernel[2];
+    ct_conv_params params;
+} Case;
+
+static const Case cases[] = {
+    {9, 16, 13, 13, 32, {3, 3}, CT_CONV_DEFAULTS},
+    {4, 1, 28, 28, 16, {3, 3}, CT_CONV_DEFAULTS},
+    {2, 5, 9, 37, 15, {3, 5}, {.padding = {1, 2}}},
+    {3, 7, 12, 19, 33, {2, 3}, {.stride = {2, 2}, .padding = {1, 1}}},
+    {1, 20, 6, 33, 70, {3, 2}, {.dilation = {2, 3}, .padding = {3, 4}}},
+    {20, 3, 4, 4, 300, {4, 3}, {.padding = {2, 2}}},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+/* Tap by tap: the slice of the padded operand that a tap meets, times its weights. */
+static ct_tensor *by_slices(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const Case *c) {
+    const int64_t *pad = c->params.padding, pads[] = {pad[1], pad[1], pad[0], pad[0]};
+    ct_tensor *padded = ct_pad(x, pads, 4, "constant", 0), *y = ct_reshape(bias, CT_DIMS(1, -1, 1, 1));
+    for (int64_t tap = 0; tap < c->kernel[0] * c->kernel[1]; tap++) {
+        ct_tensor *seen = padded, *weights = weight;
+        for (int d = 0; d < 2; d++) {
+            const int64_t stride = c->params.stride[d] ? c->params.stride[d] : 1, size = ct_shape(padded)[2 + d];
+            const int64_t dilation = c->params.dilation[d] ? c->params.dilation[d] : 1;
+            const int64_t k = d ? tap % c->kernel[1] : tap / c->kernel[1];
+            const int64_t last = size - (c->kernel[d] - 1 - k) * dilation;
+            seen = ct_slice(seen, 2 + d, k * dilation, last, stride);
+            weights = ct_select(weights, 2, k);
+        }
+        y = ct_add(y, ct_einsum("nchw,fc->nfhw", (ct_tensor *[]){seen, weights}, 2));
+    }
+    return y;
+}
+
+static ct_tensor *leaf(ct_dtype dtype, const int64_t *shape, int ndim, uint64_t seed) {
+    return ct_set_requires_grad(make_random(dtype, shape, ndim, -1, 1, seed, LAYOUT_CONTIGUOUS), true);
+}
+
+static void make_leaves(const Case *c, ct_dtype dtype, ct_tensor *leaves[3]) {
+    leaves[0] = leaf(dtype, CT_DIMS(c->images, c->channels, c->height, c->width), 1);
+    leaves[1] = leaf(dtype, CT_DIMS(c->filters, c->channels, c->kernel[0], c->kernel[1]), 2);
+    leaves[2] = leaf(dtype, CT_DIMS(c->filters), 3);
+}
+
+/* The result, and the gradients of the leaves where its own is an uneven one. */
+static void compute(const Case *c, ct_tensor *const *leaves, bool slices, ct_tensor *results[4]) {
+    results[0] = slices ? by_slices(leaves[0], leaves[1], leaves[2], c)
+                        : ct_conv2d(leaves[0], leaves[1], leaves[2], &c->params);
+    assert_no_error();
+    ct_tensor *y = results[0];
+    ct_tensor *g = make_random(ct_type(y), ct_shape(y), ct_ndim(y), -1, 1, 4, LAYOUT_CONTIGUOUS);
+    ct_gradients(results, 1, leaves, 3, &g, 0, results + 1);
+    assert_no_error();
+}
+
+START_TEST(convolutions_are_right_in_every_table) {
+    const Case *c = &cases[_i % CASES];
+    const ct_dtype dtype = _i < CASES ? CT_F64 : CT_F32;
+    ct_tensor *leaves[3], *wide[3], *want[4], *got[4];
+    make_leaves(c, dtype, leaves);
+    for (int i = 0; i < 3; i++) wide[i] = ct_set_requires_grad(ct_to(ct_detach(leaves[i]), CT_F64), true);
+    compute(c, wide, true, want);
+    for (int table = 0; table < tensor_simd_count(); table++) {
+        tensor_simd_force(table);
+        compute(c, leaves, false, got);
+        for (int i = 0; i < 4; i++)
+            assert_allclose(tensor_simd_name(table), got[i], ct_to(want[i], dtype), dtype == CT_F64 ? 1e-10 : 1e-4,
+                            dtype == CT_F64 ? 1e-11 : 2e-4);
+    }
+    tensor_simd_force(-1);
+}
+END_TEST
+
+START_TEST(threads_do_not_matter) {
+    ct_tensor *leaves[3], *one[4], *more[4];
+    const int before = ct_num_threads();
+    make_leaves(&cases[_i], CT_F32, leaves);
+    ct_set_num_threads(1);
+    compute(&cases[_i], leaves, false, one);
+    for (int threads = 2; threads <= 3; threads++) {
+        ct_set_num_threads(threads);
+        compute(&cases[_i], leaves, false, more);
+        for (int i = 0; i < 4; i++) assert_same_bits("threads", more[i], one[i]);
+    }
+    ct_set_num_threads(before);
+}
+END_TEST
+
+/* The first of equal ones takes the gradient; a NaN wins. */
+START_TEST(ties_and_nan_in_windows) {
+    const ct_pool_params pairs = {.kernel = {2}};
+    ct_tensor *x = ct_set_requires_grad(make_f64(CT_DIMS(1, 8), 2, 2, NAN, 5, 7, NAN, -INFINITY, -INFINITY), true), *dx;
+    ct_tensor *y = ct_max_pool1d(x, &pairs), *g = make_f64(CT_DIMS(1, 4), 1, 2, 3, 4);
+    assert_values("max", y, 0, 2, NAN, NAN, -INFINITY);
+    ct_gradients(&y, 1, &x, 1, &g, 0, &dx);
+    assert_values("gradient", dx, 0, 1, 0, 2, 0, 0, 3, 4, 0);
+}
+END_TEST
+
+Suite *convolution_suite(void) {
+    Suite *suite = suite_create("convolution");
+    TCase *convolutions = support_case(suite, "convolutions");
+    tcase_add_loop_test(convolutions, convolutions_are_right_in_every_table, 0, 2 * CASES);
+    tcase_add_loop_test(convolutions, threads_do_not_matter, 0, CASES);
+    tcase_add_test(support_case(suite, "pools"), ties_and_nan_in_windows);
+    return suite;
+}
