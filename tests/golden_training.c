@@ -94,7 +94,7 @@ void check_golden_optimiser(const GoldenData *data, const GoldenCase *golden) {
     ck_assert_msg(optim, "%s: %s", golden->name, ct_error_message());
     ct_tensor *trajectory = expected_output(data, golden, 0);
     for (int64_t step = 0; step < ct_size(trajectory, 0); step++) {
-        char what[32];
+        char what[48];
         snprintf(what, sizeof what, "step %lld", (long long)step);
         ct_optim_zero_grad(optim);
         ct_set_grad(parameter, ct_select(gradients, 0, step));
@@ -268,7 +268,7 @@ void check_golden_training(const GoldenData *data, const GoldenCase *golden) {
     ct_optim *optim = training->optimiser((ct_params){parameters, NULL, n});
     for (int64_t step = 0; step < training->steps; step++) {
         CT_SCOPED;
-        char what[32];
+        char what[48];
         snprintf(what, sizeof what, "loss of step %lld", (long long)step);
         ct_tensor *loss = training->loss(&arguments);
         check_within(golden, what, loss, ct_select(losses, 0, step));
