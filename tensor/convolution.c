@@ -20,18 +20,6 @@ static int64_t parts(int64_t n, int64_t of) {
     return (n + of - 1) / of;
 }
 
-static ct_dtype wide_dtype(ct_dtype dtype) {
-    return dtype == CT_F64 ? CT_F64 : CT_F32;
-}
-
-/* x of that dtype, row-major; NULL stays. */
-static bool plainly(ct_tensor **x, ct_dtype dtype) {
-    if (!*x) return true;
-    *x = tensor_as(*x, dtype);
-    if (*x) *x = tensor_contiguous(*x);
-    return *x != NULL;
-}
-
 /* The sizes of all dims but the first two, 1 where they are lacking. */
 static void spatial_sizes(const int64_t *shape, int ndim, int64_t *sizes) {
     const int lacking = 5 - ndim;
@@ -113,8 +101,8 @@ static bool compute(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const Filt
 ct_tensor *tensor_convolve(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const Filtering *filtering) {
     CT_SCOPED;
     const ct_dtype given = tensor_result_dtype((ct_tensor *[]){x, weight, bias}, bias ? 3 : 2);
-    const ct_dtype dtype = wide_dtype(given);
-    if (!plainly(&x, dtype) || !plainly(&weight, dtype) || !plainly(&bias, dtype)) return NULL;
+    const ct_dtype dtype = tensor_wide_dtype(given);
+    if (!tensor_plainly(&x, dtype) || !tensor_plainly(&weight, dtype) || !tensor_plainly(&bias, dtype)) return NULL;
     const Convolution c = describe(x, weight, filtering, bias != NULL);
     const Shape shape = result_shape(x, &c);
     if (!tensor_check_shape(dtype, shape.sizes, shape.ndim)) return NULL;
@@ -173,8 +161,8 @@ bool tensor_convolve_weight_slopes(ct_tensor *x, const ct_tensor *weight, ct_ten
         if (bias_slope && !(*bias_slope = tensor_sum(g, ~(~0u << g->ndim) & ~2u, false))) return false;
         return tensor_convolve_weight_slopes(g, weight, x, &adjoint, weight_slope, NULL);
     }
-    const ct_dtype dtype = wide_dtype(tensor_result_dtype((ct_tensor *[]){x, g}, 2));
-    if (!plainly(&x, dtype) || !plainly(&g, dtype)) return false;
+    const ct_dtype dtype = tensor_wide_dtype(tensor_result_dtype((ct_tensor *[]){x, g}, 2));
+    if (!tensor_plainly(&x, dtype) || !tensor_plainly(&g, dtype)) return false;
     Convolution c = describe(x, weight, filtering, bias_slope != NULL);
     c.parts = smaller(larger(1, smaller(c.images, PIECES)), larger(1, x->numel / larger(1, 4 * weight->numel)));
     ct_tensor *sums = tensor_new(dtype, CT_DIMS(c.parts, c.groups, c.depth, c.filters));

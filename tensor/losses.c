@@ -8,10 +8,6 @@ static int type_of(const ct_tensor *x) {
     return x->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32;
 }
 
-static ct_dtype wide_dtype(ct_dtype dtype) {
-    return dtype == CT_F64 ? CT_F64 : CT_F32;
-}
-
 /* x of that dtype, row-major. */
 static ct_tensor *plainly(ct_tensor *x, ct_dtype dtype) {
     ct_tensor *y = tensor_as(x, dtype);
@@ -56,7 +52,7 @@ static int64_t pair_slopes(const void *arguments, int64_t begin, int64_t end) {
 }
 
 static bool take_pairs(Pairs *pairs, const PairLoss *loss, ct_tensor *x, ct_tensor *y) {
-    const ct_dtype dtype = wide_dtype(tensor_result_dtype((ct_tensor *[]){x, y}, 2));
+    const ct_dtype dtype = tensor_wide_dtype(tensor_result_dtype((ct_tensor *[]){x, y}, 2));
     x = plainly(x, dtype);
     y = x ? plainly(y, dtype) : NULL;
     if (!y) return false;
@@ -134,7 +130,7 @@ static void launch_entropy(EntropyKernel *const *rows, EntropyKernel *const *col
 /* x and its classes as the kernels take them; what is kept is [3, places]: largest scores, 1 / Σ exp, weights. */
 static bool take_scores(Entropy *e, ct_tensor *x, ct_tensor *target, int64_t ignored, ct_tensor *kept) {
     const int dim = x->ndim > 1;
-    x = plainly(x, wide_dtype((ct_dtype)x->dtype));
+    x = plainly(x, tensor_wide_dtype((ct_dtype)x->dtype));
     target = x ? plainly(target, CT_I64) : NULL;
     if (!target) return false;
     double *numbers = (double *)kept->data;
@@ -161,7 +157,7 @@ ct_tensor *tensor_cross_entropy(ct_tensor *x, ct_tensor *target, ct_tensor *weig
     *kept = tensor_new(CT_F64, CT_DIMS(3 * places + 1));
     ct_tensor *losses = *kept ? tensor_new(CT_F64, target->shape, target->ndim) : NULL;
     if (!losses || !take_scores(&e, x, target, ignored, *kept)) return NULL;
-    ct_tensor *weights = weight ? plainly(weight, wide_dtype((ct_dtype)x->dtype)) : NULL;
+    ct_tensor *weights = weight ? plainly(weight, tensor_wide_dtype((ct_dtype)x->dtype)) : NULL;
     if (weight && !weights) return NULL;
     e.weight = weights ? weights->data : NULL;
     e.losses = (double *)losses->data;
@@ -177,7 +173,7 @@ ct_tensor *tensor_cross_entropy(ct_tensor *x, ct_tensor *target, ct_tensor *weig
 ct_tensor *tensor_cross_entropy_slope(ct_tensor *x, ct_tensor *target, int64_t ignored, ct_tensor *kept, ct_tensor *g) {
     CT_SCOPED;
     Entropy e;
-    const ct_dtype dtype = wide_dtype((ct_dtype)x->dtype);
+    const ct_dtype dtype = tensor_wide_dtype((ct_dtype)x->dtype);
     ct_tensor *wide_g = plainly(g, dtype), *dx = wide_g ? tensor_new(dtype, x->shape, x->ndim) : NULL;
     if (!dx || !take_scores(&e, x, target, ignored, kept)) return NULL;
     e.slopes = dx->data;

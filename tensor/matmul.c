@@ -17,14 +17,10 @@ static bool check_operands(const ct_tensor *a, const ct_tensor *b) {
     return false;
 }
 
-static ct_dtype compute_dtype(ct_dtype dtype) {
-    return dtype == CT_F64 ? CT_F64 : tensor_is_floating(dtype) ? CT_F32 : CT_I64;
-}
-
 /* The dtype of the product, and the one that computes it. */
 static bool product_dtypes(ct_tensor *a, ct_tensor *b, ct_dtype *dtype, ct_dtype *compute) {
     *dtype = tensor_promote_dtypes((ct_dtype)a->dtype, (ct_dtype)b->dtype);
-    *compute = compute_dtype(*dtype);
+    *compute = tensor_compute_dtype(*dtype);
     if (*dtype != CT_BOOL) return true;
     tensor_error(CT_ERR_DTYPE, "both operands are bool; convert one to a number");
     return false;
@@ -121,7 +117,7 @@ ct_tensor *tensor_linear(ct_tensor *x, ct_tensor *weight, ct_tensor *bias) {
     CT_SCOPED;
     ct_dtype dtype, compute;
     if (!check_linear(x, weight, bias) || !product_dtypes(x, weight, &dtype, &compute)) return NULL;
-    if (bias) compute = compute_dtype(dtype = tensor_promote_dtypes(dtype, (ct_dtype)bias->dtype));
+    if (bias) compute = tensor_compute_dtype(dtype = tensor_promote_dtypes(dtype, (ct_dtype)bias->dtype));
     Shape shape = {.ndim = x->ndim};
     int64_t rows = 1;
     for (int d = 0; d < x->ndim - 1; d++) rows *= shape.sizes[d] = x->shape[d];

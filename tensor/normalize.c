@@ -15,18 +15,6 @@ static int64_t run_norm(const void *arguments, int64_t begin, int64_t end) {
     return -1;
 }
 
-static ct_dtype wide_dtype(ct_dtype dtype) {
-    return dtype == CT_F64 ? CT_F64 : CT_F32;
-}
-
-/* x of that dtype, row-major; NULL stays. */
-static bool plainly(ct_tensor **x, ct_dtype dtype) {
-    if (!*x) return true;
-    *x = tensor_as(*x, dtype);
-    if (*x) *x = tensor_contiguous(*x);
-    return *x != NULL;
-}
-
 static Norm norm_of(const ct_tensor *x, int norm_dims, const ct_tensor *weight, bool centred, const ct_tensor *kept) {
     int64_t n = 1;
     for (int d = x->ndim - norm_dims; d < x->ndim; d++) n *= x->shape[d];
@@ -43,10 +31,10 @@ static int64_t rows_of(const ct_tensor *x, int norm_dims) {
 ct_tensor *tensor_norm_rows(ct_tensor *x, int norm_dims, ct_tensor *weight, ct_tensor *bias, bool centred, double eps,
                             ct_tensor **kept) {
     CT_SCOPED;
-    const ct_dtype given = (ct_dtype)x->dtype, dtype = wide_dtype(given);
+    const ct_dtype given = (ct_dtype)x->dtype, dtype = tensor_wide_dtype(given);
     const int64_t rows = rows_of(x, norm_dims);
     *kept = tensor_new(CT_F64, CT_DIMS(2, rows));
-    if (!*kept || !plainly(&x, dtype) || !plainly(&weight, dtype) || !plainly(&bias, dtype)) return NULL;
+    if (!*kept || !tensor_plainly(&x, dtype) || !tensor_plainly(&weight, dtype) || !tensor_plainly(&bias, dtype)) return NULL;
     ct_tensor *y = tensor_new(dtype, x->shape, x->ndim);
     if (!y) return NULL;
     NormRun run = {tensor_kernels->norm_rows[dtype == CT_F64], norm_of(x, norm_dims, weight, centred, *kept)};
@@ -69,8 +57,8 @@ static ct_tensor *sum_of_parts(ct_tensor *sums, int k, const ct_tensor *x, int n
 
 bool tensor_norm_rows_slopes(ct_tensor *x, int norm_dims, ct_tensor *weight, bool centred, ct_tensor *kept, ct_tensor *g,
                              ct_tensor *slopes[3], bool parameters) {
-    const ct_dtype dtype = wide_dtype((ct_dtype)x->dtype);
-    if (!plainly(&x, dtype) || !plainly(&weight, dtype) || !plainly(&g, dtype)) return false;
+    const ct_dtype dtype = tensor_wide_dtype((ct_dtype)x->dtype);
+    if (!tensor_plainly(&x, dtype) || !tensor_plainly(&weight, dtype) || !tensor_plainly(&g, dtype)) return false;
     NormRun run = {tensor_kernels->norm_slope_rows[dtype == CT_F64], norm_of(x, norm_dims, weight, centred, kept)};
     Norm *norm = &run.norm;
     const int64_t rows = rows_of(x, norm_dims), n = norm->n;
@@ -131,9 +119,9 @@ static void launch_channel_norm(const ct_tensor *x, const ChannelNormRun *run) {
 
 ct_tensor *tensor_channel_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, double eps, ct_tensor **kept) {
     CT_SCOPED;
-    const ct_dtype given = (ct_dtype)x->dtype, dtype = wide_dtype(given);
+    const ct_dtype given = (ct_dtype)x->dtype, dtype = tensor_wide_dtype(given);
     *kept = tensor_new(CT_F64, CT_DIMS(3, units_of(x)));
-    if (!*kept || !plainly(&x, dtype) || !plainly(&weight, dtype) || !plainly(&bias, dtype)) return NULL;
+    if (!*kept || !tensor_plainly(&x, dtype) || !tensor_plainly(&weight, dtype) || !tensor_plainly(&bias, dtype)) return NULL;
     ct_tensor *y = tensor_new(dtype, x->shape, x->ndim);
     if (!y) return NULL;
     ChannelNormRun run = {tensor_kernels->channel_norm[dtype == CT_F64], channel_norm_of(x, weight, *kept)};
@@ -160,8 +148,8 @@ static ct_tensor *sum_of_spans(ct_tensor *sums, const ct_tensor *x, ct_dtype dty
 
 bool tensor_channel_norm_slopes(ct_tensor *x, ct_tensor *weight, ct_tensor *kept, ct_tensor *g, ct_tensor *slopes[3],
                                 bool parameters) {
-    const ct_dtype dtype = wide_dtype((ct_dtype)x->dtype);
-    if (!plainly(&x, dtype) || !plainly(&weight, dtype) || !plainly(&g, dtype)) return false;
+    const ct_dtype dtype = tensor_wide_dtype((ct_dtype)x->dtype);
+    if (!tensor_plainly(&x, dtype) || !tensor_plainly(&weight, dtype) || !tensor_plainly(&g, dtype)) return false;
     ChannelNormRun run = {tensor_kernels->channel_norm_slopes[dtype == CT_F64], channel_norm_of(x, weight, kept)};
     const int64_t shape[] = {units_of(x), run.norm.spans};
     ct_tensor *sums[] = {tensor_full(CT_F64, shape, 2, 0), tensor_full(CT_F64, shape, 2, 0)};

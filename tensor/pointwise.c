@@ -221,6 +221,13 @@ ct_tensor *tensor_contiguous(ct_tensor *x) {
     return tensor_is_contiguous(x) ? x : tensor_to(x, (ct_dtype)x->dtype);
 }
 
+bool tensor_plainly(ct_tensor **x, ct_dtype dtype) {
+    if (!*x) return true;
+    *x = tensor_as(*x, dtype);
+    if (*x) *x = tensor_contiguous(*x);
+    return *x != NULL;
+}
+
 void tensor_fill(ct_tensor *x, double value) {
     char number[8];
     char *const data[] = {x->numel == 1 ? x->data : number, (char *)&value};

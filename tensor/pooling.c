@@ -16,10 +16,6 @@ static int64_t run_pool(const void *arguments, int64_t begin, int64_t end) {
     return -1;
 }
 
-static ct_dtype wide_dtype(ct_dtype dtype) {
-    return dtype == CT_F64 ? CT_F64 : CT_F32;
-}
-
 static ct_tensor *plainly(ct_tensor *x, ct_dtype dtype) {
     ct_tensor *y = tensor_as(x, dtype);
     return y ? tensor_contiguous(y) : NULL;
@@ -67,7 +63,7 @@ static ct_tensor *first_columns(const Pooling *p) {
 
 ct_tensor *tensor_max_pool(ct_tensor *x, const Pooling *p, ct_tensor **places) {
     CT_SCOPED;
-    const ct_dtype given = (ct_dtype)x->dtype, dtype = wide_dtype(given);
+    const ct_dtype given = (ct_dtype)x->dtype, dtype = tensor_wide_dtype(given);
     *places = new_like(x, p, p->out, CT_I32);
     ct_tensor *y = new_like(x, p, p->out, dtype), *firsts = first_columns(p);
     if (!y || !*places || !firsts || !(x = plainly(x, dtype))) return NULL;
@@ -82,7 +78,7 @@ ct_tensor *tensor_max_pool(ct_tensor *x, const Pooling *p, ct_tensor **places) {
 
 ct_tensor *tensor_max_pool_slope(ct_tensor *places, ct_tensor *g, const Pooling *p) {
     CT_SCOPED;
-    const ct_dtype given = (ct_dtype)g->dtype, dtype = wide_dtype(given);
+    const ct_dtype given = (ct_dtype)g->dtype, dtype = tensor_wide_dtype(given);
     ct_tensor *slopes = new_like(g, p, p->size, dtype);
     if (!slopes || !(g = plainly(g, dtype))) return NULL;
     Pool pool = describe(p);
@@ -118,7 +114,7 @@ static bool describe_windows(Pool *pool, const Pooling *p) {
 
 ct_tensor *tensor_average_pool(ct_tensor *x, const Pooling *p) {
     CT_SCOPED;
-    const ct_dtype given = (ct_dtype)x->dtype, dtype = wide_dtype(given);
+    const ct_dtype given = (ct_dtype)x->dtype, dtype = tensor_wide_dtype(given);
     Pool pool;
     ct_tensor *y = new_like(x, p, p->out, dtype);
     if (!y || !(x = plainly(x, dtype)) || !describe_windows(&pool, p)) return NULL;
@@ -129,7 +125,7 @@ ct_tensor *tensor_average_pool(ct_tensor *x, const Pooling *p) {
 
 ct_tensor *tensor_average_pool_slope(ct_tensor *g, const Pooling *p) {
     CT_SCOPED;
-    const ct_dtype given = (ct_dtype)g->dtype, dtype = wide_dtype(given);
+    const ct_dtype given = (ct_dtype)g->dtype, dtype = tensor_wide_dtype(given);
     Pool pool;
     ct_tensor *slopes = new_like(g, p, p->size, dtype);
     if (!slopes || !(g = plainly(g, dtype)) || !describe_windows(&pool, p)) return NULL;

@@ -104,18 +104,13 @@ static bool find_sums(Softmax *s, ct_tensor *x, int dim) {
     return true;
 }
 
-/* The dtype that computes. */
-static ct_dtype wide_dtype(ct_dtype dtype) {
-    return dtype == CT_F64 ? CT_F64 : CT_F32;
-}
-
 static ct_tensor *forward(ct_tensor *x, int dim, bool logarithm) {
     CT_SCOPED;
     const ct_dtype dtype = tensor_floating_dtype((ct_dtype)x->dtype);
     const int type = dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32;
     Softmax s = {.lines = {.logarithm = logarithm}};
     int64_t outer;
-    x = tensor_as(x, wide_dtype(dtype));
+    x = tensor_as(x, tensor_wide_dtype(dtype));
     ct_tensor *y = x ? tensor_new((ct_dtype)x->dtype, x->shape, x->ndim) : NULL;
     if (!y || (y->numel > 0 && !(x = seen_as_lines(x, dim, &s, &outer)))) return NULL;
     s.lines.y = y->data;
@@ -144,8 +139,8 @@ ct_tensor *tensor_softmax_slope(ct_tensor *y, ct_tensor *g, int dim, bool logari
     const int type = dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32;
     Softmax s = {.lines = {.logarithm = logarithm}};
     int64_t outer;
-    y = tensor_as(y, wide_dtype(dtype));
-    g = y ? tensor_as(g, wide_dtype(dtype)) : NULL;
+    y = tensor_as(y, tensor_wide_dtype(dtype));
+    g = y ? tensor_as(g, tensor_wide_dtype(dtype)) : NULL;
     y = g ? tensor_contiguous(y) : NULL;
     g = y ? tensor_contiguous(g) : NULL;
     ct_tensor *dx = g ? tensor_new((ct_dtype)y->dtype, y->shape, y->ndim) : NULL;

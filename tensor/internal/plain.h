@@ -44,6 +44,8 @@ ct_tensor *tensor_to(ct_tensor *x, ct_dtype dtype);
 ct_tensor *tensor_clone(ct_tensor *x);
 /* x itself if it is row-major, else a copy that is. */
 ct_tensor *tensor_contiguous(ct_tensor *x);
+/* Makes *x of that dtype and row-major, a copy where needed; NULL stays. False with an error. */
+bool tensor_plainly(ct_tensor **x, ct_dtype dtype);
 ct_tensor *tensor_full(ct_dtype dtype, const int64_t *shape, int ndim, double value);
 /* Sets every element of any view. */
 void tensor_fill(ct_tensor *x, double value);

@@ -75,5 +75,9 @@ static inline ct_dtype tensor_floating_dtype(ct_dtype dtype) {
 static inline ct_dtype tensor_compute_dtype(ct_dtype dtype) {
     return dtype == CT_F64 ? CT_F64 : tensor_is_floating(dtype) ? CT_F32 : CT_I64;
 }
+/* The floating dtype in which one of that dtype computes. */
+static inline ct_dtype tensor_wide_dtype(ct_dtype dtype) {
+    return dtype == CT_F64 ? CT_F64 : CT_F32;
+}
 
 #endif
