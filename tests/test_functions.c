@@ -360,6 +360,22 @@ START_TEST(checkpoint_finds_tensors_from_elsewhere) {
 }
 END_TEST
 
+static ct_tensor *both(ct_tensor *const *xs, int n, void *user) {
+    (void)n, (void)user;
+    return ct_mul(xs[0], xs[1]);
+}
+
+/* One operand comes from the other: what reaches it through f must not be counted again behind it. */
+START_TEST(checkpoint_counts_each_operand_once) {
+    for (unsigned flags = 0; flags <= CT_CREATE_GRAPH; flags += CT_CREATE_GRAPH) {
+        ct_tensor *x = leaf(make_f64(CT_DIMS(2), 3, 4)), *xs[] = {x, ct_square(x)}, *g;
+        ct_tensor *sum = ct_sum(ct_checkpoint(both, NULL, xs, 2));
+        ck_assert_int_eq(ct_gradients(&sum, 1, &x, 1, NULL, flags, &g), CT_OK);
+        assert_values("3x²", g, 1e-12, 27, 48);
+    }
+}
+END_TEST
+
 static ct_tensor *deep(ct_tensor *const *xs, int n, void *user) {
     (void)n;
     ct_tensor *y = xs[0];
@@ -496,6 +512,7 @@ Suite *functions_suite(void) {
     tcase_add_test(c, own_operation_of_many_operands);
     tcase_add_test(c, checkpoint_gives_the_same_gradients);
     tcase_add_test(c, checkpoint_finds_tensors_from_elsewhere);
+    tcase_add_test(c, checkpoint_counts_each_operand_once);
     tcase_add_test(c, checkpoint_keeps_the_operands_only);
     tcase_add_test(c, products_and_matrices);
     tcase_add_test(c, what_does_not_matter_has_zero_derivatives);
