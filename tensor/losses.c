@@ -14,6 +14,12 @@ static ct_tensor *plainly(ct_tensor *x, ct_dtype dtype) {
     return y ? tensor_contiguous(y) : NULL;
 }
 
+static double sum_of(const double *numbers, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += numbers[i];
+    return sum;
+}
+
 /* ---- pairs ---- */
 
 typedef struct {
@@ -82,20 +88,18 @@ ct_tensor *tensor_pair_loss(const PairLoss *loss, ct_tensor *x, ct_tensor *y, do
         raise_improbable(&pairs, bad);
         return NULL;
     }
-    ct_tensor *sum = sums->numel == 1 ? tensor_reshape(sums, NULL, 0) : tensor_sum(sums, 1, false);
-    sum = sum ? tensor_with_scalar(tensor_div, sum, divisor) : NULL;
-    return sum ? ct_scope_keep(tensor_as(sum, tensor_result_dtype((ct_tensor *[]){x, y}, 2))) : NULL;
+    const double value = sum_of(pairs.row.sum, sums->numel) / divisor;
+    return ct_scope_keep(tensor_full(tensor_result_dtype((ct_tensor *[]){x, y}, 2), NULL, 0, value));
 }
 
 ct_tensor *tensor_pair_loss_slope(const PairLoss *loss, ct_tensor *x, ct_tensor *y, ct_tensor *g, double divisor) {
     CT_SCOPED;
     Pairs pairs;
-    ct_tensor *factor = tensor_as(g, CT_F64);
-    if (!factor || !take_pairs(&pairs, loss, x, y)) return NULL;
+    if (!take_pairs(&pairs, loss, x, y)) return NULL;
     ct_tensor *slopes = tensor_new(pairs.type == COMPUTE_F64 ? CT_F64 : CT_F32, x->shape, x->ndim);
     if (!slopes) return NULL;
     pairs.row.slopes = slopes->data;
-    pairs.row.scale = *(double *)factor->data / divisor;
+    pairs.row.scale = ct_item(g) / divisor;
     tensor_launch(pair_slopes, &pairs, sizeof pairs, x->numel, GRAIN);
     return ct_scope_keep(slopes);
 }
@@ -139,13 +143,6 @@ static bool take_scores(Entropy *e, ct_tensor *x, ct_tensor *target, int64_t ign
                    .shares = numbers + target->numel, .weights = numbers + 2 * target->numel};
     for (int d = dim + 1; d < x->ndim; d++) e->inner *= x->shape[d];
     return true;
-}
-
-/* The sum of what stands in one row of the places. */
-static double sum_of(const double *numbers, int64_t n) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += numbers[i];
-    return sum;
 }
 
 ct_tensor *tensor_cross_entropy(ct_tensor *x, ct_tensor *target, ct_tensor *weight, int64_t ignored, ct_reduction reduction,

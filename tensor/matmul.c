@@ -64,10 +64,12 @@ static ct_tensor *product(ct_dtype dtype, const Matrices *a, const Matrices *b, 
     if (!c || c->numel == 0) return c;
     MatrixBatch batch;
     batch.kernels = &tensor_kernels->matmul[dtype == CT_F64 ? COMPUTE_F64 : dtype == CT_F32 ? COMPUTE_F32 : COMPUTE_I64];
-    batch.first = (MatrixProduct){.a = a->x->data, .b = b->x->data, .bias = bias ? bias->data : NULL, .c = c->data,
-                                  .rows = a->rows, .columns = b->columns, .depth = a->columns, .a_row = a->row,
-                                  .a_column = a->column, .b_row = b->row, .b_column = b->column, .c_row = b->columns,
-                                  .a_type = operand_type(a->x), .b_type = operand_type(b->x)};
+    MatrixProduct *first = &batch.first; /* multiply.c sets how it is cut */
+    first->a = a->x->data, first->a_row = a->row, first->a_column = a->column, first->a_type = operand_type(a->x);
+    first->b = b->x->data, first->b_row = b->row, first->b_column = b->column, first->b_type = operand_type(b->x);
+    first->c = c->data, first->c_row = b->columns, first->bias = bias ? bias->data : NULL;
+    first->rows = a->rows, first->columns = b->columns, first->depth = a->columns;
+    first->packed_a = first->packed_b = NULL, first->add = false;
     batch.element_bytes = tensor_dtype_size(dtype);
     batch.c_bytes = a->rows * b->columns * batch.element_bytes;
     batch.count = 1;
@@ -113,21 +115,38 @@ static bool check_linear(const ct_tensor *x, const ct_tensor *weight, const ct_t
     return false;
 }
 
+static Matrices transposed(const ct_tensor *x) {
+    const Matrices m = matrices(x);
+    return (Matrices){x, 0, m.columns, m.rows, m.column, m.row};
+}
+
+/* Rows of all leading dims as those of one matrix. */
+static ct_tensor *as_rows(ct_tensor *x) {
+    const int64_t size = x->shape[x->ndim - 1];
+    return x->ndim == 2 ? x : tensor_reshape(x, (int64_t[]){size ? x->numel / size : 0, size}, 2);
+}
+
 ct_tensor *tensor_linear(ct_tensor *x, ct_tensor *weight, ct_tensor *bias) {
     CT_SCOPED;
     ct_dtype dtype, compute;
     if (!check_linear(x, weight, bias) || !product_dtypes(x, weight, &dtype, &compute)) return NULL;
     if (bias) compute = tensor_compute_dtype(dtype = tensor_promote_dtypes(dtype, (ct_dtype)bias->dtype));
     Shape shape = {.ndim = x->ndim};
-    int64_t rows = 1;
-    for (int d = 0; d < x->ndim - 1; d++) rows *= shape.sizes[d] = x->shape[d];
+    for (int d = 0; d < x->ndim - 1; d++) shape.sizes[d] = x->shape[d];
     shape.sizes[x->ndim - 1] = weight->shape[0];
-    /* rows of all leading dims are one product */
-    if (x->ndim != 2) x = tensor_reshape(x, (int64_t[]){rows, weight->shape[1]}, 2);
-    if (!x || !(x = as_operand(x, compute)) || !(weight = as_operand(weight, compute))) return NULL;
+    if (!(x = as_rows(x)) || !(x = as_operand(x, compute)) || !(weight = as_operand(weight, compute))) return NULL;
     if (bias && (!(bias = tensor_as(bias, compute)) || !(bias = tensor_contiguous(bias)))) return NULL;
-    const Matrices in = matrices(x), w = matrices(weight);
-    const Matrices transposed = {weight, 0, w.columns, w.rows, w.column, w.row};
-    ct_tensor *y = product(compute, &in, &transposed, bias, shape.sizes, shape.ndim, 0);
+    const Matrices in = matrices(x), w = transposed(weight);
+    ct_tensor *y = product(compute, &in, &w, bias, shape.sizes, shape.ndim, 0);
     return y ? ct_scope_keep(tensor_as(y, dtype)) : NULL;
+}
+
+ct_tensor *tensor_linear_weight_slope(ct_tensor *g, ct_tensor *x) {
+    CT_SCOPED;
+    ct_dtype dtype, compute;
+    if (!product_dtypes(g, x, &dtype, &compute) || !(g = as_rows(g)) || !(x = as_rows(x))) return NULL;
+    if (!(g = as_operand(g, compute)) || !(x = as_operand(x, compute))) return NULL;
+    const Matrices out = transposed(g), in = matrices(x);
+    ct_tensor *slope = product(compute, &out, &in, NULL, (int64_t[]){out.rows, in.columns}, 2, 0);
+    return slope ? ct_scope_keep(tensor_as(slope, dtype)) : NULL;
 }

@@ -15,7 +15,7 @@ enum {
     VECTOR_GRAIN = 512,    /* neighbours that a matrix is read by */
     FEW_STRIPS = 14,       /* of a: packed, they stay in the second cache, */
     FEW_BYTES = 512 << 10, /* which has room for them and for a panel of b */
-    LEAST_BLOCKS = 8,      /* to keep threads equally busy */
+    LEAST_BLOCKS = 4,      /* to keep threads equally busy */
     LEAST_STRIPS = 4,      /* that a panel of b meets, once it is read */
     EVEN_STRIPS = 4        /* many strips are a multiple of it, for the same reason */
 };
@@ -47,13 +47,18 @@ static bool is_vector(const MatrixProduct *product) {
     return (product->rows == 1 || product->columns == 1) && product->a_type == OWN_TYPE && product->b_type == OWN_TYPE;
 }
 
+static void spread_rows(MatrixProduct *product, int64_t strips) {
+    product->strips = strips;
+    product->least_rows = strips == 1 ? product->rows : product->rows / strips;
+}
+
 /* Cuts c into blocks of whole tiles, and returns their number. Neighbouring blocks go to one thread, which had better find
  * the larger of b and c in its own cache: so b is cut by its columns, c by its rows, and the other way where these are
  * too few. */
 static int64_t cut(MatrixProduct *product, const MatrixKernels *kernels) {
     const int64_t most = work(product) < SHARED ? 1 : work(product) / GRAIN;
     const int64_t panels = parts(product->columns, kernels->panel_columns);
-    product->strips = parts(product->rows, kernels->strip_rows);
+    spread_rows(product, parts(product->rows, kernels->strip_rows));
     product->columns_first = product->rows <= product->depth;
     const int64_t first = smaller(most, product->columns_first ? panels : parts(product->strips, LEAST_STRIPS));
     const int64_t second = smaller(parts(smaller(most, LEAST_BLOCKS), first), product->columns_first ? product->strips : panels);
@@ -102,9 +107,9 @@ static void multiply_in_place(MatrixBatch *batch) {
         batch->kernel = kernels->by_panels;
         batch->units = cut(first, kernels);
     }
-    const int64_t grain = larger(least, batch->units * GRAIN / larger(1, work(first)));
-    if (batch->count == 1) tensor_launch(batch->kernel, first, sizeof *first, batch->units, grain);
-    else tensor_launch(multiply_several, batch, sizeof *batch, batch->count * batch->units, grain);
+    const int64_t units = batch->units, grain = units == 1 ? 1 : larger(least, units * GRAIN / larger(1, work(first)));
+    if (batch->count == 1) tensor_launch(batch->kernel, first, sizeof *first, units, grain);
+    else tensor_launch(multiply_several, batch, sizeof *batch, batch->count * units, grain);
 }
 
 /* ---- packed ---- */
@@ -133,7 +138,7 @@ static void multiply_few_rows(const MatrixBatch *batch, MatrixProduct product, i
 static void multiply_many_rows(const MatrixBatch *batch, MatrixProduct product, int64_t step) {
     const int64_t size = batch->element_bytes;
     const int64_t strips = parts(product.rows, batch->kernels->strip_rows);
-    product.strips = smaller(product.rows, parts(strips, EVEN_STRIPS) * EVEN_STRIPS);
+    spread_rows(&product, smaller(product.rows, parts(strips, EVEN_STRIPS) * EVEN_STRIPS));
     for (int64_t column = 0; column < batch->first.columns; column += MATRIX_COLUMNS)
         for (int64_t k = 0; k < batch->first.depth; k += step) {
             MatrixProduct block = product;

@@ -141,15 +141,9 @@ static ct_tensor *linear_vjp(const Call *c, ct_tensor *g, int i) {
 }
 
 static bool linear_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
-    int64_t size = g->shape[g->ndim - 1], shape[] = {size ? g->numel / size : 0, size};
-    ct_tensor *rows = g->ndim == 2 ? g : tensor_reshape(g, shape, 2), *transposed = rows ? tensor_transpose(rows, 0, 1) : NULL;
-    if (!transposed) return false;
     if (autograd_needs(c, 0) && !(dxs[0] = tensor_matmul(g, W))) return false;
-    if (autograd_needs(c, 1)) {
-        ct_tensor *x = X->ndim == 2 ? X : tensor_reshape(X, (int64_t[]){shape[0], X->shape[X->ndim - 1]}, 2);
-        if (!x || !(dxs[1] = tensor_matmul(transposed, x))) return false;
-    }
-    return !autograd_needs(c, 2) || (dxs[2] = tensor_sum(rows, 1, false)) != NULL;
+    if (autograd_needs(c, 1) && !(dxs[1] = tensor_linear_weight_slope(g, X))) return false;
+    return !autograd_needs(c, 2) || (dxs[2] = tensor_sum(g, ~(~0u << (g->ndim - 1)), false)) != NULL;
 }
 
 static const Op linear_op = {.name = "linear", .formula = "dx = G·W, dW = Gᵀ·x, db = Σ G", .forward = linear_forward,

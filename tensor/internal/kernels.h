@@ -134,7 +134,7 @@ typedef struct {
     char *packed_b; /* depth × (columns rounded up to whole panels), panel by panel; NULL: not packed beforehand */
     int64_t rows, columns, depth;
     int64_t a_row, a_column, b_row, b_column, c_row;
-    int64_t strips;                    /* of at most strip_rows rows each, over which the rows are spread evenly */
+    int64_t strips, least_rows;        /* of at most strip_rows rows each; the rows beyond the least go to the first ones */
     int64_t row_blocks, column_blocks; /* of whole strips and panels, that c is cut into */
     bool columns_first;                /* whether blocks of the same columns are neighbours, or those of the same rows */
     bool add;                          /* to what c holds */

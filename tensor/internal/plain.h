@@ -151,6 +151,8 @@ ct_tensor *tensor_argcummax(ct_tensor *x, int dim);
 ct_tensor *tensor_matmul(ct_tensor *a, ct_tensor *b);
 /* x · weightᵀ + bias; bias may be NULL. */
 ct_tensor *tensor_linear(ct_tensor *x, ct_tensor *weight, ct_tensor *bias);
+/* The weight's gradient Σ gᵀ·x over all leading dims of g [.., out] and x [.., in]. */
+ct_tensor *tensor_linear_weight_slope(ct_tensor *g, ct_tensor *x);
 
 /* Where filters lie on an operand of 1 to 3 dims (counted from the last one; those that are lacking have 1 and 0), as
  * kernels.h describes. All its fields are int64_t. */

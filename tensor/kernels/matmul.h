@@ -45,7 +45,7 @@ static void S(multiply_panel)(const MatrixProduct *m, int64_t begin, int64_t end
     const int64_t columns = m->columns - first < COLUMNS ? m->columns - first : COLUMNS;
     S(Tile) tile = {.depth = depth, .b = panel, .b_row = COLUMNS, .c_row = m->c_row, .start = start,
                     .add = m->add || k > 0};
-    if (m->b_type == OWN_TYPE && m->b_column == 1 && columns % LANES == 0) { /* read in place, kept for further strips */
+    if (m->b_type == OWN_TYPE && m->b_column == 1 && S(is_whole)(columns)) { /* read in place, kept for further strips */
         tile.b = (const T *)m->b + k * m->b_row + first;
         tile.b_row = m->b_row;
         if (depth * m->b_row * (int64_t)sizeof(T) > MATRIX_CLOSE) tile.keep = panel;
@@ -72,25 +72,31 @@ static void S(multiply_panel)(const MatrixProduct *m, int64_t begin, int64_t end
     }
 }
 
-/* Where part i of n begins, if there are that many parts. Most products have one: divisions would be felt. */
-static inline int64_t S(share)(int64_t i, int64_t n, int64_t parts) {
-    return parts == 1 ? i * n : i * n / parts;
+/* Strips [begin, end) of a times panels [panel, stop) of b. */
+static void S(multiply_block)(const MatrixProduct *m, int64_t begin, int64_t end, int64_t panel, int64_t stop) {
+    int64_t step = m->depth;
+    if (step > MATRIX_DEPTH) {
+        const int64_t passes = (m->depth + MATRIX_DEPTH - 1) / MATRIX_DEPTH;
+        step = ((m->depth + passes - 1) / passes + LANES - 1) / LANES * LANES;
+    }
+    for (; panel < stop; panel++)
+        for (int64_t k = 0; k < m->depth; k += step)
+            S(multiply_panel)(m, begin, end, panel * COLUMNS, k, m->depth - k < step ? m->depth - k : step);
 }
 
 /* Blocks [begin, end) of c, which is cut into row_blocks × column_blocks of them. */
 static int64_t S(multiply_by_panels)(const void *arguments, int64_t begin, int64_t end) {
     const MatrixProduct *m = arguments;
-    const int64_t panels = (m->columns + COLUMNS - 1) / COLUMNS, passes = (m->depth + MATRIX_DEPTH - 1) / MATRIX_DEPTH;
-    const int64_t step = passes == 1 ? m->depth : ((m->depth + passes - 1) / passes + LANES - 1) / LANES * LANES;
+    const int64_t panels = (m->columns + COLUMNS - 1) / COLUMNS, row_blocks = m->row_blocks, column_blocks = m->column_blocks;
+    if (row_blocks * column_blocks == 1) { /* as most are: small ones feel the divisions below */
+        S(multiply_block)(m, 0, m->strips, 0, panels);
+        return -1;
+    }
     for (int64_t block = begin; block < end; block++) {
-        const int64_t inner = m->columns_first ? m->row_blocks : m->column_blocks;
-        const int64_t outer = inner == 1 ? block : block / inner, rest = block - outer * inner;
-        const int64_t i = m->columns_first ? rest : outer, j = m->columns_first ? outer : rest;
-        const int64_t first = S(share)(i, m->strips, m->row_blocks), last = S(share)(i + 1, m->strips, m->row_blocks);
-        const int64_t stop = S(share)(j + 1, panels, m->column_blocks);
-        for (int64_t panel = S(share)(j, panels, m->column_blocks); panel < stop; panel++)
-            for (int64_t k = 0; k < m->depth; k += step)
-                S(multiply_panel)(m, first, last, panel * COLUMNS, k, m->depth - k < step ? m->depth - k : step);
+        const int64_t i = m->columns_first ? block % row_blocks : block / column_blocks;
+        const int64_t j = m->columns_first ? block / row_blocks : block % column_blocks;
+        S(multiply_block)(m, i * m->strips / row_blocks, (i + 1) * m->strips / row_blocks, j * panels / column_blocks,
+                          (j + 1) * panels / column_blocks);
     }
     return -1;
 }

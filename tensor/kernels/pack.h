@@ -13,24 +13,42 @@ static inline void S(transpose_four)(const T *in, int64_t stride, T *out, int64_
     *(S(Four) *)(out + 3 * width) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
 }
 
-/* The same for n ≤ width rows of `depth` numbers each. The rows go by in short pieces: what is written stays in the
- * first cache until its lines are whole. */
-static void S(interleave)(const T *in, int64_t stride, int64_t n, int64_t depth, T *out, int64_t width) {
-    enum { PIECE = 32, LINE = 64 / sizeof(T) };
-    for (int64_t first = 0; first < depth; first += PIECE) {
-        int64_t end = depth - first < PIECE ? depth : first + PIECE, whole = first + (end - first) / 4 * 4, i = 0;
-        for (; i + 4 <= n; i += 4) {
-            const T *rows = in + i * stride;
-            for (int64_t at = 0; at < 4 * PIECE; at += LINE)
-                PREFETCH(rows + at / PIECE * stride + first + 2 * PIECE + at % PIECE);
-            for (int64_t k = first; k < whole; k += 4)
-                S(transpose_four)(rows + k, stride, out + k * width + i, width);
-            for (int64_t k = whole; k < end; k++)
-                for (int64_t j = 0; j < 4; j++) out[k * width + i + j] = rows[j * stride + k];
-        }
-        for (; i < n; i++)
-            for (int64_t k = first; k < end; k++) out[k * width + i] = in[i * stride + k];
-    }
+#if EIGHT_ROWS
+typedef T S(Eight) __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));
+
+static inline S(Eight) S(join)(const T *low, const T *high) {
+    return __builtin_shufflevector(*(const S(Four) *)low, *(const S(Four) *)high, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+
+/* out[k · width + i] = in[i · stride + k] for 8 × 4 numbers: no number leaves its half of a vector. */
+static inline void S(transpose_eight)(const T *in, int64_t stride, T *out, int64_t width) {
+    S(Eight) a = S(join)(in, in + 4 * stride), b = S(join)(in + stride, in + 5 * stride);
+    S(Eight) c = S(join)(in + 2 * stride, in + 6 * stride), d = S(join)(in + 3 * stride, in + 7 * stride);
+    S(Eight) ab = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
+    S(Eight) AB = __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+    S(Eight) cd = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13);
+    S(Eight) CD = __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
+    *(S(Eight) *)out = __builtin_shufflevector(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13);
+    *(S(Eight) *)(out + width) = __builtin_shufflevector(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
+    *(S(Eight) *)(out + 2 * width) = __builtin_shufflevector(AB, CD, 0, 1, 8, 9, 4, 5, 12, 13);
+    *(S(Eight) *)(out + 3 * width) = __builtin_shufflevector(AB, CD, 2, 3, 10, 11, 6, 7, 14, 15);
+}
+#endif
+
+/* The same for n ≤ width rows of `depth` numbers each. */
+static inline void S(interleave)(const T *in, int64_t stride, int64_t n, int64_t depth, T *out, int64_t width) {
+    const int64_t whole = depth / 4 * 4;
+    int64_t i = 0;
+#if EIGHT_ROWS
+    for (; i + 8 <= n; i += 8)
+        for (int64_t k = 0; k < whole; k += 4) S(transpose_eight)(in + i * stride + k, stride, out + k * width + i, width);
+#endif
+    for (; i + 4 <= n; i += 4)
+        for (int64_t k = 0; k < whole; k += 4) S(transpose_four)(in + i * stride + k, stride, out + k * width + i, width);
+    for (; i < n; i++)
+        for (int64_t k = 0; k < whole; k++) out[k * width + i] = in[i * stride + k];
+    for (int64_t k = whole; k < depth; k++)
+        for (i = 0; i < n; i++) out[k * width + i] = in[i * stride + k];
 }
 
 #ifdef CONVERTS
@@ -77,11 +95,7 @@ static void S(pack)(const char *operand, OperandType type, int64_t stride, int64
 #endif
     (void)type;
     if (step == 1) {
-        int64_t i = 0;
-        for (; LANES >= 8 && i + LANES <= n; i += LANES)
-            TRANSPOSE((char *)(out + i), width, (const char *)(in + i * stride), stride, LANES, depth, false);
-        for (; i < n; i += 16) /* as many rows as a processor follows at once */
-            S(interleave)(in + i * stride, stride, n - i < 16 ? n - i : 16, depth, out + i, width);
+        S(interleave)(in, stride, n, depth, out, width);
         return;
     }
     for (int64_t k = 0; k < depth; k++, in += step, out += width)
@@ -91,9 +105,8 @@ static void S(pack)(const char *operand, OperandType type, int64_t stride, int64
 
 /* Where strip s of a begins. */
 static inline int64_t S(strip_row)(const MatrixProduct *m, int64_t s) {
-    if (m->strips == 1) return s * m->rows;
-    const int64_t least = m->rows / m->strips, longer = m->rows % m->strips;
-    return s * least + (s < longer ? s : longer);
+    const int64_t longer = m->rows - m->strips * m->least_rows;
+    return s * m->least_rows + (s < longer ? s : longer);
 }
 
 /* rows × depth numbers of a from [first, k] on, column by column. */

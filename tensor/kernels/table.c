@@ -113,6 +113,7 @@ static inline double logaddexp_f64(double y, double x) {
 #define ROWS 6
 #endif
 #define VECTORS 2
+#define NARROW (VECTOR_BYTES >= 32) /* whether half a vector is one, too */
 #define PREFETCH(address) __builtin_prefetch((const void *)(address), 0, 2)
 
 #include "stream.h"
@@ -164,11 +165,11 @@ static inline double logaddexp_f64(double y, double x) {
 #define S(name) name##_f32
 #define LANES (VECTOR_BYTES / 4)
 #define LANE int32_t
-#define TRANSPOSE transpose_4
+#define EIGHT_ROWS NARROW
 #define CONVERTS
 #include "matmul.h"
 #undef CONVERTS
-#undef TRANSPOSE
+#undef EIGHT_ROWS
 #include "attention.h"
 #include "convolution.h"
 #include "pooling.h"
@@ -181,9 +182,7 @@ static inline double logaddexp_f64(double y, double x) {
 #define S(name) name##_f64
 #define LANES (VECTOR_BYTES / 8)
 #define LANE int64_t
-#define TRANSPOSE transpose_8
 #include "matmul.h"
-#undef TRANSPOSE
 #include "attention.h"
 #include "convolution.h"
 #include "pooling.h"
