@@ -1,5 +1,5 @@
-/* How matrix products are cut and launched. Small ones are computed where their operands lie, one launch for a whole
- * batch. Large ones go block by block, so that what is packed fits the caches:
+/* How matrix products are cut and launched. Where a stays in the second cache, they are computed from operands as they
+ * lie, one launch for a whole batch. Larger ones go block by block, so that what is packed fits the caches:
  *
  *   few rows:   a is packed once, and every panel of b meets it as soon as it is read;
  *   many rows:  b is packed once, and every strip of a meets it as soon as it is packed.
@@ -17,7 +17,9 @@ enum {
     FEW_BYTES = 512 << 10, /* which has room for them and for a panel of b */
     LEAST_BLOCKS = 4,      /* to keep threads equally busy */
     LEAST_STRIPS = 4,      /* that a panel of b meets, once it is read */
-    EVEN_STRIPS = 4        /* many strips are a multiple of it, for the same reason */
+    EVEN_STRIPS = 4,       /* many strips are a multiple of it, for the same reason */
+    NEAR_BYTES = 1 << 20,  /* of a: they stay in the second cache while c is computed */
+    CROWDING = 4096        /* bytes from one line to the next of the same set of the first cache */
 };
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -54,14 +56,16 @@ static void spread_rows(MatrixProduct *product, int64_t strips) {
 
 /* Cuts c into blocks of whole tiles, and returns their number. Neighbouring blocks go to one thread, which had better find
  * the larger of b and c in its own cache: so b is cut by its columns, c by its rows, and the other way where these are
- * too few. */
+ * too few. Blocks of rows each read b's panels, and unless these lie in rows, transpose them. */
 static int64_t cut(MatrixProduct *product, const MatrixKernels *kernels) {
     const int64_t most = work(product) < SHARED ? 1 : work(product) / GRAIN;
     const int64_t panels = parts(product->columns, kernels->panel_columns);
     spread_rows(product, parts(product->rows, kernels->strip_rows));
     product->columns_first = product->rows <= product->depth;
-    const int64_t first = smaller(most, product->columns_first ? panels : parts(product->strips, LEAST_STRIPS));
-    const int64_t second = smaller(parts(smaller(most, LEAST_BLOCKS), first), product->columns_first ? product->strips : panels);
+    const bool many = product->columns_first && product->b_column == 1;
+    const int64_t across = many ? product->strips : parts(product->strips, LEAST_STRIPS);
+    const int64_t first = smaller(most, product->columns_first ? panels : across);
+    const int64_t second = smaller(parts(smaller(most, LEAST_BLOCKS), first), product->columns_first ? across : panels);
     product->column_blocks = product->columns_first ? first : second;
     product->row_blocks = product->columns_first ? second : first;
     return first * second;
@@ -155,10 +159,23 @@ static void multiply_many_rows(const MatrixBatch *batch, MatrixProduct product, 
         }
 }
 
+static int64_t magnitude(int64_t stride) {
+    return stride < 0 ? -stride : stride;
+}
+
+/* Whether packing a does not pay: c is small, or a fits the second cache and its rows do not crowd a few sets of the
+ * first one's lines. */
+static bool is_near(const MatrixBatch *batch) {
+    const MatrixProduct *m = &batch->first;
+    if (work(m) <= UNPACKED) return true;
+    const int64_t row = magnitude(m->a_row) * batch->element_bytes, column = magnitude(m->a_column) * batch->element_bytes;
+    return m->a_type == OWN_TYPE && row % CROWDING != 0 && larger(row * m->rows, column * m->depth) <= NEAR_BYTES;
+}
+
 bool tensor_multiply(MatrixBatch *batch) {
     const MatrixProduct *first = &batch->first;
     const MatrixKernels *kernels = batch->kernels;
-    if (!kernels->by_panels || work(first) <= UNPACKED || is_vector(first)) {
+    if (!kernels->by_panels || is_vector(first) || is_near(batch)) {
         multiply_in_place(batch);
         return true;
     }

@@ -276,6 +276,7 @@ static ct_dtype compute_dtype(const ct_tensor *x) {
 
 /* A reduction that ends in the given dtype. */
 static ct_tensor *reduce_to(ct_dtype dtype, ct_tensor *x, const Fold *fold) {
+    if (dtype == fold->compute) return reduce(x, fold);
     CT_SCOPED;
     ct_tensor *y = reduce(x, fold);
     return y ? ct_scope_keep(tensor_as(y, dtype)) : NULL;
