@@ -121,8 +121,8 @@ static void multiply_in_place(MatrixBatch *batch) {
 /* The largest part of the depth that goes by at once. */
 static int64_t depth_step(const MatrixBatch *batch, bool few_rows) {
     const int64_t column = batch->first.rows * batch->element_bytes;
-    const int64_t step = few_rows ? larger(FEW_BYTES / column, MATRIX_DEPTH) : MATRIX_DEPTH, depth = batch->first.depth;
-    return parts(depth, parts(depth, step));
+    const int64_t most = few_rows ? larger(FEW_BYTES / column / 16 * 16, MATRIX_DEPTH) : MATRIX_DEPTH;
+    return matrix_depth_part(batch->first.depth, most);
 }
 
 /* One product, part by part of its depth. */

@@ -222,6 +222,7 @@ static void check_bounds(int64_t rows, int64_t depth, int64_t columns, int layou
                              .depth = depth, .a_row = a->strides[0], .a_column = a->strides[1], .b_row = b->strides[0],
                              .b_column = b->strides[1], .c_row = c_row, .row_blocks = 1, .column_blocks = 1,
                              .strips = (rows + kernels->strip_rows - 1) / kernels->strip_rows};
+    product.least_rows = rows / product.strips;
     if (rows == 1 || columns == 1) kernels->vector(&product, 0, rows * columns);
     else kernels->by_panels(&product, 0, 1);
     double *want = read_doubles(ct_matmul(a, b));

@@ -147,6 +147,13 @@ enum {
     MATRIX_CLOSE = 32 << 10 /* bytes that stay in the first cache */
 };
 
+/* A depth goes by in the fewest even parts, multiples of 16, of at most `most` numbers: the length of one. */
+static inline int64_t matrix_depth_part(int64_t depth, int64_t most) {
+    if (depth <= most) return depth;
+    const int64_t count = (depth + most - 1) / most;
+    return ((depth + count - 1) / count + 15) / 16 * 16;
+}
+
 /* Kernels over a MatrixProduct. */
 typedef struct {
     Kernel *rows;        /* plain loops over rows of c; those below may be NULL */

@@ -74,11 +74,7 @@ static void S(multiply_panel)(const MatrixProduct *m, int64_t begin, int64_t end
 
 /* Strips [begin, end) of a times panels [panel, stop) of b. */
 static void S(multiply_block)(const MatrixProduct *m, int64_t begin, int64_t end, int64_t panel, int64_t stop) {
-    int64_t step = m->depth;
-    if (step > MATRIX_DEPTH) {
-        const int64_t passes = (m->depth + MATRIX_DEPTH - 1) / MATRIX_DEPTH;
-        step = ((m->depth + passes - 1) / passes + LANES - 1) / LANES * LANES;
-    }
+    const int64_t step = matrix_depth_part(m->depth, MATRIX_DEPTH);
     for (; panel < stop; panel++)
         for (int64_t k = 0; k < m->depth; k += step)
             S(multiply_panel)(m, begin, end, panel * COLUMNS, k, m->depth - k < step ? m->depth - k : step);
