@@ -39,10 +39,9 @@ static bool has_dims(const ct_tensor *x, const char *name, int ndim) {
     return false;
 }
 
-ct_tensor *ct_matmul(ct_tensor *a, ct_tensor *b) {
-    FUNCTION("ct_matmul");
+/* A product of operands of any ranks. */
+static ct_tensor *matmul(ct_tensor *a, ct_tensor *b) {
     CT_SCOPED;
-    if (!tensor_given(a, "a") || !tensor_given(b, "b")) return NULL;
     if (a->ndim >= 2 && b->ndim >= 2) return ct_scope_keep(product(a, b));
     if (a->ndim == 0 || b->ndim == 0 || a->shape[a->ndim - 1] != b->shape[b->ndim == 1 ? 0 : b->ndim - 2])
         return tensor_matmul(a, b); /* says what is wrong */
@@ -51,6 +50,12 @@ ct_tensor *ct_matmul(ct_tensor *a, ct_tensor *b) {
     if (column_added) y = ct_squeeze_dim(y, -1);
     if (row_added) y = ct_squeeze_dim(y, column_added ? -1 : -2);
     return ct_scope_keep(y);
+}
+
+ct_tensor *ct_matmul(ct_tensor *a, ct_tensor *b) {
+    FUNCTION("ct_matmul");
+    if (!tensor_given(a, "a") || !tensor_given(b, "b")) return NULL;
+    return a->ndim == 2 && b->ndim == 2 ? APPLY(&matmul_op, NO_ATTR, a, b) : matmul(a, b);
 }
 
 /* A product of operands of fixed ranks. */
