@@ -1,4 +1,5 @@
 #include "support.h"
+#include "tensor/internal/memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,6 +185,21 @@ void support_assert_error(const char *file, int line, ct_status code, const char
     ct_status pending = ct_error_clear();
     FAIL_UNLESS(pending == code, "error %d is pending, not %d (\"%s\")", (int)pending, (int)code, message);
     FAIL_UNLESS(strstr(message, fragment), "the message \"%s\" does not name \"%s\"", message, fragment);
+}
+
+void assert_survives_failures(ct_tensor *(*program)(void), bool from_then_on) {
+    ct_tensor *want = program();
+    assert_no_error();
+    for (int64_t n = 1;; n++) {
+        CT_SCOPED;
+        tensor_alloc_fail_at(n, from_then_on);
+        ct_tensor *got = program();
+        bool reached = tensor_alloc_asked() >= n;
+        tensor_alloc_fail_at(0, false);
+        if (!reached) break;
+        if (got) assert_same_bits("despite a failure", got, want);
+        else assert_error(CT_ERR_MEMORY, "");
+    }
 }
 
 /* ---- tensors ---- */

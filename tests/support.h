@@ -63,6 +63,10 @@ void support_assert_error(const char *file, int line, ct_status code, const char
 bool support_allclose(const char *what, ct_tensor *got, ct_tensor *want, double rtol, double atol,
                       char *message, size_t size);
 
+/* Runs the program with each of its allocations failing in turn (and all later ones too): it gives what it gives
+ * without, or NULL and the error of memory. */
+void assert_survives_failures(ct_tensor *(*program)(void), bool from_then_on);
+
 /* ---- tensors ---- */
 
 /* How a tensor lies in memory. Gaps between its elements hold NaN (integers: a large sentinel). */

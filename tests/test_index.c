@@ -2,7 +2,6 @@
  */
 #include "suites.h"
 #include "support.h"
-#include "tensor/internal/memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,20 +215,7 @@ static ct_tensor *program(void) {
 }
 
 START_TEST(every_allocation_may_fail) {
-    ct_tensor *want = program();
-    ck_assert_msg(want, "%s", ct_error_message());
-    for (int64_t n = 1;; n++) {
-        CT_SCOPED;
-        tensor_alloc_fail_at(n, _i);
-        ct_tensor *got = program();
-        bool reached = tensor_alloc_asked() >= n;
-        tensor_alloc_fail_at(0, false);
-        if (!reached) break;
-        if (got)
-            assert_same_bits("despite a failure", got, want);
-        else
-            assert_error(CT_ERR_MEMORY, "");
-    }
+    assert_survives_failures(program, _i);
 }
 END_TEST
 

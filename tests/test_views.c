@@ -2,7 +2,6 @@
  * come from the golden cases. */
 #include "support.h"
 #include "suites.h"
-#include "../tensor/internal/memory.h"
 #include <string.h>
 
 /* 0, 1, 2, … in that shape. */
@@ -552,20 +551,7 @@ static ct_tensor *program(void) {
 }
 
 START_TEST(every_allocation_may_fail) {
-    ct_tensor *want = program();
-    assert_no_error();
-    for (int64_t n = 1;; n++) {
-        CT_SCOPED;
-        tensor_alloc_fail_at(n, _i);
-        ct_tensor *got = program();
-        bool reached = tensor_alloc_asked() >= n;
-        tensor_alloc_fail_at(0, false);
-        if (!reached) break;
-        if (got)
-            assert_same_bits("despite a failure", got, want);
-        else
-            assert_error(CT_ERR_MEMORY, "");
-    }
+    assert_survives_failures(program, _i);
 }
 END_TEST
 
