@@ -49,20 +49,27 @@ static inline __attribute__((always_inline)) void W(tile)(const S(Tile) *t, cons
         }
 }
 
+#if WIDTH == LANES
+enum { W(tile_vectors) = VECTORS };
 #define TILE(R)                                                                   \
     static void W(tile_##R##x1)(const S(Tile) *t) { W(tile)(t, R, 1); }           \
     static void W(tile_##R##x2)(const S(Tile) *t) { W(tile)(t, R, 2); }
+#define ENTRY(R) {W(tile_##R##x1), W(tile_##R##x2)}
+#else
+enum { W(tile_vectors) = 1 };
+#define TILE(R) static void W(tile_##R##x1)(const S(Tile) *t) { W(tile)(t, R, 1); }
+#define ENTRY(R) {W(tile_##R##x1)}
+#endif
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #if ROWS > 6
 TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12) TILE(13) TILE(14)
 #endif
-#undef TILE
 
-#define TILE(R) {W(tile_##R##x1), W(tile_##R##x2)}
-static S(TileFunction) *const W(tiles)[ROWS + 1][VECTORS] = {
-    {NULL}, TILE(1), TILE(2), TILE(3), TILE(4), TILE(5), TILE(6),
+static S(TileFunction) *const W(tiles)[ROWS + 1][W(tile_vectors)] = {
+    {NULL}, ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6),
 #if ROWS > 6
-    TILE(7), TILE(8), TILE(9), TILE(10), TILE(11), TILE(12), TILE(13), TILE(14),
+    ENTRY(7), ENTRY(8), ENTRY(9), ENTRY(10), ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14),
 #endif
 };
 #undef TILE
+#undef ENTRY
