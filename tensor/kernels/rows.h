@@ -3,9 +3,10 @@
  * element by element: no `restrict`, but no dependence from one element to the next either. */
 
 #define ROW1(name, R, ...)                                                                              \
-    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) { \
+    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *parameters) { \
         R *z = (R *)data[0];                                                                    \
         const T *a = (const T *)data[1];                                                        \
+        const double p[] = {parameters[0], parameters[1], parameters[2]}; /* loads in a condition are dear */ \
         (void)p;                                                                                         \
         if (step[0] == 1 && step[1] == 1) {                                                              \
             _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                        \
