@@ -10,8 +10,8 @@ enum { PART = 1 << 16, PARTS = 32 };
 typedef struct {
     LinesKernel *kernel;
     Lines lines; /* from the first row or column on */
-    int64_t size, n, inner, columns, x_outer; /* bytes of an element; outer · inner; from one [n, inner] to the next in x */
-    int64_t part;                    /* rows that are summed to one number in each column */
+    int64_t size, n, inner, columns; /* of an element in bytes; columns are outer · inner */
+    int64_t x_outer, part; /* from one [n, inner] to the next in x; rows that are summed to one number in each column */
 } Softmax;
 
 /* [begin, end) of the rows. */

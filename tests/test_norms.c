@@ -131,6 +131,16 @@ static void fill_column(ct_tensor *x, int64_t column, int64_t rows, float value)
     tensor_fill(ct_slice(ct_slice(x, 1, column, column + 1, 1), 0, 0, rows, 1), value);
 }
 
+START_TEST(lines_that_are_not_finite) {
+    ct_tensor *x = make_f64(CT_DIMS(5, 2), -INFINITY, -INFINITY, -INFINITY, 3, 1, INFINITY, NAN, 2, -DBL_MAX, -DBL_MAX);
+    for (int dim = 0; dim < 2; dim++) {
+        ct_tensor *lines = dim ? x : turned(x), *y = softmax_of(lines, dim, false), *logs = softmax_of(lines, dim, true);
+        assert_values("softmax", dim ? y : turned(y), 1e-14, NAN, NAN, 0, 1, NAN, NAN, NAN, NAN, 0.5, 0.5);
+        assert_values("logarithm", dim ? logs : turned(logs), 1e-14, NAN, NAN, -INFINITY, 0, NAN, NAN, NAN, NAN, -log(2), -log(2));
+    }
+}
+END_TEST
+
 START_TEST(columns_that_are_not_finite_are_as_rows) {
     for (int64_t rows = 3; rows <= 3000; rows *= 1000) {
         ct_tensor *x = make_random(CT_F32, CT_DIMS(rows, 70), -3, 3, 1, LAYOUT_CONTIGUOUS);
@@ -224,6 +234,7 @@ Suite *norms_suite(void) {
     tcase_add_test(c, dropped_weights_are_those_of_dropout);
     tcase_add_test(c, numbers_that_are_not_finite_stay_in_their_rows);
     tcase_add_test(c, columns_in_parts_are_as_rows);
+    tcase_add_test(c, lines_that_are_not_finite);
     tcase_add_test(c, columns_that_are_not_finite_are_as_rows);
     tcase_add_test(c, results_past_the_caches_are_the_same);
     tcase_add_test(c, threads_change_no_bit);

@@ -3,6 +3,9 @@
 
 #define GROUP 8
 
+/* Where the largest starts: finite, so that -inf minus it is no NaN. NaNs show in the sums of exponentials alone. */
+static const T S(lowest) = (T)(sizeof(T) == sizeof(float) ? -FLT_MAX : -DBL_MAX);
+
 /* e = exp(x - largest); their sum. */
 static double S(exponentials)(const T *x, T *e, int64_t n, T largest) {
     double sum = 0;
@@ -20,11 +23,12 @@ static double S(exponentials)(const T *x, T *e, int64_t n, T largest) {
 }
 
 static void S(softmax_row)(const T *x, T *y, int64_t n, bool logarithm, bool streamed) {
-    Accumulator largest = {.f = -INFINITY}, sum = {.f = 0};
-    S(max_row)(&largest, (const char *)x, 1, n, 0, &sum.f);
-    const T m = (T)largest.f;
+    T m = S(lowest);
+    _Pragma("omp simd reduction(max : m)") for (int64_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
     if (logarithm) {
-        S(sum_exp_from_row)(&sum, (const char *)x, 1, n, 0, &largest.f);
+        const double largest = (double)m;
+        Accumulator sum = {.f = 0};
+        S(sum_exp_from_row)(&sum, (const char *)x, 1, n, 0, &largest);
         const T log_sum = (T)log(sum.f);
         STORE_ROW(y, n, streamed, x[i] - m - log_sum)
     } else {
@@ -41,7 +45,7 @@ static void S(softmax_rows)(const Lines *l) {
 }
 
 /* A few rows of many columns, folded into what the columns came to: their largest m, and Σ exp(x - m), which a larger m
- * shrinks (Milakov and Gimelshein, Online normalizer calculation for softmax, 2018). NaNs show in the sums alone. */
+ * shrinks (Milakov and Gimelshein, Online normalizer calculation for softmax, 2018). */
 ALWAYS_INLINE void S(fold_exponentials)(const T *x, int64_t stride, int rows, int64_t n, T *largest, double *sums) {
     _Pragma("omp simd") for (int64_t j = 0; j < n; j++) {
         T most = largest[j], sum = 0;
@@ -52,14 +56,12 @@ ALWAYS_INLINE void S(fold_exponentials)(const T *x, int64_t stride, int rows, in
     }
 }
 
-/* The largest starts from a finite number, so that -inf minus it is no NaN. */
 static void S(softmax_column_sums)(const Lines *l) {
     const T *x = (const T *)l->x;
-    const T lowest = (T)(sizeof(T) == sizeof(float) ? -FLT_MAX : -DBL_MAX);
     T *largest = (T *)l->shift;
     double *sums = (double *)l->sum;
     int64_t r = 0;
-    for (int64_t j = 0; j < l->n; j++) largest[j] = lowest, sums[j] = 0;
+    for (int64_t j = 0; j < l->n; j++) largest[j] = S(lowest), sums[j] = 0;
     for (; r + GROUP <= l->rows; r += GROUP)
         S(fold_exponentials)(x + r * l->x_stride, l->x_stride, GROUP, l->n, largest, sums);
     for (; r < l->rows; r++) S(fold_exponentials)(x + r * l->x_stride, l->x_stride, 1, l->n, largest, sums);
