@@ -1,8 +1,9 @@
 /* Layer norm and RMS norm over the last dims: x is [rows, n]; group norm and batch norm. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
+#include "internal/walk.h"
 
-enum { GRAIN = 1 << 14, PART = 1 << 16, PART_ROWS = 64 };
+enum { PART = 1 << 16, PART_ROWS = 64 };
 
 typedef struct {
     void (*kernel)(const Norm *norm, int64_t begin, int64_t end);
@@ -12,6 +13,7 @@ typedef struct {
 static int64_t run_norm(const void *arguments, int64_t begin, int64_t end) {
     const NormRun *run = arguments;
     run->kernel(&run->norm, begin, end);
+    if (run->norm.streamed) tensor_kernels->end_stream();
     return -1;
 }
 
@@ -19,6 +21,7 @@ static Norm norm_of(const ct_tensor *x, int norm_dims, const ct_tensor *weight, 
     int64_t n = 1;
     for (int d = x->ndim - norm_dims; d < x->ndim; d++) n *= x->shape[d];
     return (Norm){.x = x->data, .weight = weight ? weight->data : NULL, .n = n, .centred = centred,
+                  .streamed = tensor_is_streamed(x->numel * tensor_dtype_size((ct_dtype)x->dtype), PURE),
                   .means = (double *)kept->data, .scales = (double *)kept->data + kept->numel / 2};
 }
 

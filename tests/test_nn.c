@@ -105,6 +105,20 @@ START_TEST(activations_follow_their_formulas) {
 }
 END_TEST
 
+/* As PyTorch has it: 0 · -inf is not a number, and neither are the slopes at both ends. */
+START_TEST(silu_and_mish_of_infinities) {
+    ct_tensor *(*const functions[])(ct_tensor *x) = {ct_silu, ct_mish};
+    for (int i = 0; i < 2; i++)
+        for (int dtype = CT_F32; dtype <= CT_F64; dtype += CT_F64 - CT_F32) {
+            ct_tensor *x = ct_set_requires_grad(ct_to(make_f64(CT_DIMS(3), -INFINITY, INFINITY, NAN), (ct_dtype)dtype), true);
+            ct_tensor *y = functions[i](x);
+            assert_values("result", ct_to(y, CT_F64), 0, NAN, INFINITY, NAN);
+            ck_assert_int_eq(ct_backward(ct_sum(y)), CT_OK);
+            assert_values("slope", ct_to(ct_grad(x), CT_F64), 0, NAN, NAN, NAN);
+        }
+}
+END_TEST
+
 START_TEST(softmax_takes_its_dim) {
     ct_module *softmax = ct_nn_softmax(0), *logs = ct_nn_log_softmax(-1);
     ct_tensor *x = make_f64(CT_DIMS(2, 2), 0, 1, 0, 2);
@@ -635,7 +649,7 @@ static void add_all(Suite *suite, const char *name, const TTest *const *tests, i
 Suite *nn_suite(void) {
     Suite *suite = suite_create("nn");
     ADD(suite, "layers", linear_multiplies_and_adds, linear_starts_within_its_bound,
-        linear_without_inputs_or_bias, activations_follow_their_formulas, softmax_takes_its_dim,
+        linear_without_inputs_or_bias, activations_follow_their_formulas, silu_and_mish_of_infinities, softmax_takes_its_dim,
         dropout_works_in_training_alone, layers_that_only_route, forward_lets_intermediates_go);
     ADD(suite, "tree", self_is_freed_once, containers_free_what_they_were_given,
         a_child_of_another_stays_there, a_child_given_with_its_owner, add_frees_a_child_that_it_refuses,

@@ -1,6 +1,10 @@
-/* Norms of channels and attention: running statistics, memory, dropout, threads, numbers that are not finite. */
+/* Norms of channels, softmax and attention: running statistics, memory, dropout, threads, numbers that are not finite. */
 #include "suites.h"
 #include "support.h"
+#include "tensor/internal/kernels.h"
+#include "tensor/internal/object.h"
+#include "tensor/internal/plain.h"
+#include <float.h>
 
 /* ---- batch norm ---- */
 
@@ -76,6 +80,115 @@ START_TEST(numbers_that_are_not_finite_stay_in_their_rows) {
 }
 END_TEST
 
+/* ---- softmax and layer norm of many numbers ---- */
+
+static ct_tensor *softmax_of(ct_tensor *x, int dim, bool logarithm) {
+    return logarithm ? ct_log_softmax(x, dim) : ct_softmax(x, dim);
+}
+
+static ct_tensor *turned(ct_tensor *x) {
+    return ct_contiguous(ct_t(x));
+}
+
+static ct_tensor *slope_of(ct_tensor *y, ct_tensor *x, ct_tensor *dy) {
+    ct_tensor *dx = NULL;
+    ck_assert_int_eq(ct_gradients(&y, 1, &x, 1, &dy, 0, &dx), CT_OK);
+    return dx;
+}
+
+/* Columns are summed by parts of their rows: as rows of the same numbers are. */
+static void check_columns(ct_dtype dtype, int64_t rows, int64_t columns, bool logarithm) {
+    CT_SCOPED;
+    const double error = dtype == CT_F32 ? 2e-6 : 1e-14;
+    ct_tensor *x = make_random(dtype, CT_DIMS(rows, columns), -3, 3, 1, LAYOUT_CONTIGUOUS), *t = turned(x);
+    ct_tensor *dy = make_random(dtype, CT_DIMS(rows, columns), -1, 1, 2, LAYOUT_CONTIGUOUS);
+    ct_set_requires_grad(x, true);
+    ct_set_requires_grad(t, true);
+    ct_tensor *along = softmax_of(x, 0, logarithm), *across = softmax_of(t, 1, logarithm);
+    assert_allclose("softmax", along, ct_t(across), error, error);
+    assert_allclose("slope", slope_of(along, x, dy), ct_t(slope_of(across, t, turned(dy))), 10 * error, error);
+    ct_set_num_threads(2);
+    ct_tensor *shared = softmax_of(x, 0, logarithm);
+    assert_same_bits("softmax of 2 threads", shared, along);
+    assert_same_bits("slope of 2 threads", slope_of(shared, x, dy), slope_of(softmax_of(x, 0, logarithm), x, dy));
+    ct_set_num_threads(1);
+}
+
+START_TEST(columns_in_parts_are_as_rows) {
+    for (int table = 0; table < tensor_simd_count(); table++) {
+        tensor_simd_force(table);
+        for (int logarithm = 0; logarithm < 2; logarithm++) {
+            check_columns(CT_F32, 2111, 70, logarithm);
+            check_columns(CT_F64, 2111, 70, logarithm);
+            check_columns(CT_F32, 130, 2500, logarithm);
+        }
+    }
+    tensor_simd_force(-1);
+}
+END_TEST
+
+static void fill_column(ct_tensor *x, int64_t column, int64_t rows, float value) {
+    tensor_fill(ct_slice(ct_slice(x, 1, column, column + 1, 1), 0, 0, rows, 1), value);
+}
+
+START_TEST(lines_that_are_not_finite) {
+    ct_tensor *x = make_f64(CT_DIMS(5, 2), -INFINITY, -INFINITY, -INFINITY, 3, 1, INFINITY, NAN, 2, -DBL_MAX, -DBL_MAX);
+    for (int dim = 0; dim < 2; dim++) {
+        ct_tensor *lines = dim ? x : turned(x), *y = softmax_of(lines, dim, false), *logs = softmax_of(lines, dim, true);
+        assert_values("softmax", dim ? y : turned(y), 1e-14, NAN, NAN, 0, 1, NAN, NAN, NAN, NAN, 0.5, 0.5);
+        assert_values("logarithm", dim ? logs : turned(logs), 1e-14, NAN, NAN, -INFINITY, 0, NAN, NAN, NAN, NAN, -log(2), -log(2));
+    }
+}
+END_TEST
+
+START_TEST(columns_that_are_not_finite_are_as_rows) {
+    for (int64_t rows = 3; rows <= 3000; rows *= 1000) {
+        ct_tensor *x = make_random(CT_F32, CT_DIMS(rows, 70), -3, 3, 1, LAYOUT_CONTIGUOUS);
+        fill_column(x, 1, rows, -INFINITY);
+        fill_column(x, 2, rows - 1, -INFINITY);
+        fill_column(x, 3, rows - 1, INFINITY);
+        fill_column(x, 4, 1, NAN);
+        fill_column(x, 5, rows, -FLT_MAX);
+        fill_column(x, 6, rows, FLT_MAX);
+        for (int logarithm = 0; logarithm < 2; logarithm++)
+            assert_allclose("columns", softmax_of(x, 0, logarithm), ct_t(softmax_of(turned(x), 1, logarithm)), 2e-6, 2e-6);
+    }
+}
+END_TEST
+
+static ct_tensor *layer_norm_of(ct_tensor *x, int dim, bool parameters) {
+    ct_tensor *weight = make_random(CT_F32, CT_DIMS(ct_size(x, dim)), -1, 1, 3, LAYOUT_CONTIGUOUS);
+    return ct_layer_norm(x, 1, parameters ? weight : NULL, parameters ? weight : NULL, 1e-5);
+}
+
+/* 2100 rows, which are stored past the caches, hold what 1050 do, which are not. */
+static void check_large(const char *what, ct_tensor *(*function)(ct_tensor *x, int dim, bool flag), int64_t columns) {
+    for (int flag = 0; flag < 2; flag++) {
+        CT_SCOPED;
+        ct_tensor *x = make_random(CT_F32, CT_DIMS(2100, columns), -3, 3, 1, LAYOUT_CONTIGUOUS);
+        ct_tensor *dy = make_random(CT_F32, CT_DIMS(2100, columns), -1, 1, 2, LAYOUT_CONTIGUOUS);
+        ct_tensor *half = ct_clone(ct_slice(x, 0, 0, 1050, 1)), *half_dy = ct_clone(ct_slice(dy, 0, 0, 1050, 1));
+        ct_set_requires_grad(x, true);
+        ct_set_requires_grad(half, true);
+        ct_tensor *y = function(x, 1, flag), *half_y = function(half, 1, flag);
+        assert_same_bits(what, ct_contiguous(ct_slice(y, 0, 0, 1050, 1)), half_y);
+        assert_same_bits(what, ct_contiguous(ct_slice(slope_of(y, x, dy), 0, 0, 1050, 1)), slope_of(half_y, half, half_dy));
+    }
+}
+
+START_TEST(results_past_the_caches_are_the_same) {
+    for (int table = 0; table < tensor_simd_count(); table++) {
+        tensor_simd_force(table);
+        check_large("softmax", softmax_of, 1024);
+        check_large("softmax, unaligned", softmax_of, 1031);
+        check_large("layer norm", layer_norm_of, 1024);
+    }
+    tensor_simd_force(-1);
+    check_columns(CT_F32, 2100, 1024, false);
+    check_columns(CT_F32, 2100, 1024, true);
+}
+END_TEST
+
 /* ---- threads ---- */
 
 static ct_tensor *normalise_batch(ct_tensor *const *x) {
@@ -120,6 +233,10 @@ Suite *norms_suite(void) {
     tcase_add_test(c, scores_never_stand_in_memory);
     tcase_add_test(c, dropped_weights_are_those_of_dropout);
     tcase_add_test(c, numbers_that_are_not_finite_stay_in_their_rows);
+    tcase_add_test(c, columns_in_parts_are_as_rows);
+    tcase_add_test(c, lines_that_are_not_finite);
+    tcase_add_test(c, columns_that_are_not_finite_are_as_rows);
+    tcase_add_test(c, results_past_the_caches_are_the_same);
     tcase_add_test(c, threads_change_no_bit);
     return suite;
 }

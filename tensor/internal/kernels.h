@@ -50,17 +50,16 @@ typedef struct Reducer {
     void (*columns[COMPUTE_TYPES])(const Columns *columns, const double *p, bool each);
 } Reducer;
 
-/* `rows` rows of n numbers, worked on each for itself; or n columns of `rows` numbers, <= LINE_COLUMNS where they are
- * summed. */
+/* `rows` rows of n numbers, worked on each for itself; or n columns of `rows` numbers. */
 typedef struct {
     const char *x, *g; /* operand and gradient; g, if there is one, lies as x does */
     char *y;
-    const char *shift, *sum; /* softmax of columns: what each is shifted by, and 1 / its sum; or the sum's logarithm */
+    char *shift, *sum; /* of columns: what each is shifted by, and its sum: made in F64, then used in x's dtype, inverted */
     int64_t rows, n, x_stride, y_stride; /* from one row to the next */
-    bool logarithm;
+    bool logarithm, streamed;
 } Lines;
 typedef void LinesKernel(const Lines *lines);
-enum { LINE_COLUMNS = 1024 };
+enum { LINE_COLUMNS = 1024 }; /* so many columns are folded at once */
 
 /* n pairs of a prediction x and its target y: their losses' sum, or scale times their slopes for x. */
 typedef struct {
@@ -95,7 +94,7 @@ typedef struct {
     double *means, *scales;            /* of each row; the latter 1 / its deviation */
     char *part_sums;                   /* [2, parts, n]: the gradients of weight and bias from `part` rows; or NULL */
     int64_t n, part, parts;
-    bool centred;
+    bool centred, streamed;
     double eps;
 } Norm;
 
@@ -257,8 +256,9 @@ typedef struct {
     void (*end_stream)(void);
     Reducer sum, prod, max, min, argmax, argmin, any, all, sum_abs, sum_squares, sum_powers, count_nonzero, max_abs, min_abs;
     Reducer sum_squares_from, sum_exp_from; /* of x - p */
-    LinesKernel *softmax_rows[2], *softmax_columns[2];
-    LinesKernel *softmax_slope_rows[2], *softmax_slope_columns[2]; /* x is the result, g its gradient */
+    LinesKernel *softmax_rows[2], *softmax_column_sums[2], *softmax_columns[2];
+    /* x is the result, g its gradient */
+    LinesKernel *softmax_slope_rows[2], *softmax_slope_column_sums[2], *softmax_slope_columns[2];
     PairLoss bce_loss, logits_loss, squares_loss, distance_loss;
     EntropyKernel *entropy_rows[2], *entropy_columns[2], *entropy_slope_rows[2], *entropy_slope_columns[2];
     void (*norm_rows[2])(const Norm *norm, int64_t begin, int64_t end);

@@ -15,6 +15,16 @@ static inline float from_bits_f32(int32_t bits) {
     return x;
 }
 
+/* a·b + c, the product not rounded. For sums of two products too, where the compiler's choice of what to fuse could differ
+ * between the vectorised loop and its rest. */
+static inline float fused_f32(float a, float b, float c) {
+#ifdef __FP_FAST_FMAF
+    return __builtin_fmaf(a, b, c);
+#else
+    return (float)((double)a * b + c);
+#endif
+}
+
 /* ---- exp: x = n ln 2 + r, |r| <= ln 2 / 2 (Cody and Waite: ln 2 in two parts, the first of 10 bits) ---- */
 
 typedef struct {
@@ -124,26 +134,36 @@ static inline float sinh_f32(float x) {
 /* ---- log: x = 2^n (1 + f), √½ <= 1 + f < √2 ---- */
 
 typedef struct {
-    float n, f;
+    float n, f, power; /* 2^-n where it is wanted */
 } Parts;
+
+/* Negative unless 2^-126 <= x < inf, where the logarithm is a number and x no denormal. */
+static inline int32_t beyond_positive_f32(float x) {
+    return (bits_of_f32(x) - 0x00800000) | (0x7f7fffff - bits_of_f32(x));
+}
+
+static inline Parts parts_near_f32(float x) {
+    int32_t shifted = bits_of_f32(x) - 0x3f3504f3;
+    return (Parts){(float)(shifted >> 23), from_bits_f32((shifted & 0x7fffff) + 0x3f3504f3) - 1.0f, 0.0f};
+}
 
 static inline Parts parts_f32(float x) {
     bool denormal = x < 0x1p-126f;
-    int32_t bits = bits_of_f32(x), shifted = bits_of_f32(denormal ? (float)bits : x) - 0x3f3504f3;
-    return (Parts){(float)((shifted >> 23) - (denormal ? 149 : 0)),
-                   from_bits_f32((shifted & 0x7fffff) + 0x3f3504f3) - 1.0f};
+    Parts parts = parts_near_f32(denormal ? (float)bits_of_f32(x) : x);
+    return (Parts){parts.n - (denormal ? 149.0f : 0.0f), parts.f, 0.0f};
 }
 
-/* (log(1 + f) - f) / f², to 3.5e-8 of log(1 + f). */
+/* (log(1 + f) - f) / f², to 5e-9 of log(1 + f). */
 static inline float log_rest_f32(float f) {
-    float p = 0x1.645eb2p-4f;
-    p = p * f - 0x1.2432b6p-3f;
-    p = p * f + 0x1.317456p-3f;
-    p = p * f - 0x1.53824ap-3f;
-    p = p * f + 0x1.98d7f2p-3f;
-    p = p * f - 0x1.000382p-2f;
-    p = p * f + 0x1.5556d8p-2f;
-    return p * f - 0.5f;
+    float p = -0x1.383080p-4f;
+    p = p * f + 0x1.084872p-3f;
+    p = p * f - 0x1.0f375ap-3f;
+    p = p * f + 0x1.22719ap-3f;
+    p = p * f - 0x1.54276ep-3f;
+    p = p * f + 0x1.99a3f2p-3f;
+    p = p * f - 0x1.000426p-2f;
+    p = p * f + 0x1.555550p-2f;
+    return p * f - 0x1.fffff8p-2f;
 }
 
 /* y where 0 < x < inf; else inf, -inf, NaN, as a logarithm of x is. */
@@ -153,32 +173,87 @@ static inline float log_of_f32(float x, float y) {
     return x > 0 ? y : from_bits_f32(bits | (below & 0x7fffff) | (int32_t)0xff800000);
 }
 
-static inline float log_f32(float x) {
-    Parts parts = parts_f32(x);
+static inline float log_of_parts_f32(Parts parts) {
     float f = parts.f, y = log_rest_f32(f) * (f * f) + f;
-    return log_of_f32(x, y + parts.n * 0.693147181f); /* ln 2 to a relative error of 2^-28 */
+    return y + parts.n * 0.693147181f; /* ln 2 to a relative error of 2^-28 */
 }
 
-/* 1 / ln 2 and f in two parts, the first of 12 bits: the product of these is exact. */
+/* The factors 1 / ln 2 and 1 / ln 10 in two parts. */
+static inline float log2_of_parts_f32(Parts parts) {
+    float f = parts.f, rest = log_rest_f32(f) * (f * f);
+    return fused_f32(f, 0x1.715476p0f, fused_f32(rest, 1.44269504f, f * 1.92596303e-8f)) + parts.n;
+}
+
+static inline float log10_of_parts_f32(Parts parts) {
+    float f = parts.f, rest = log_rest_f32(f) * (f * f);
+    float y = fused_f32(f, 0x1.bcb7b2p-2f, fused_f32(rest, 0.434294482f, f * -1.01030501e-8f));
+    return parts.n * 0x1.344p-2f + (parts.n * 4.60503898e-6f + y); /* log10 2, of which the first part has 11 bits */
+}
+
+static inline float log_near_f32(float x) {
+    return log_of_parts_f32(parts_near_f32(x));
+}
+
+static inline float log2_near_f32(float x) {
+    return log2_of_parts_f32(parts_near_f32(x));
+}
+
+static inline float log10_near_f32(float x) {
+    return log10_of_parts_f32(parts_near_f32(x));
+}
+
+static inline float log_f32(float x) {
+    return log_of_f32(x, log_of_parts_f32(parts_f32(x)));
+}
+
 static inline float log2_f32(float x) {
-    Parts parts = parts_f32(x);
-    float f = parts.f, high = from_bits_f32(bits_of_f32(f) & -4096), rest = log_rest_f32(f) * (f * f);
-    float y = (f - high) * 0x1.714p0f + (rest * 1.44269504f + f * 3.12229164e-4f);
-    return log_of_f32(x, high * 0x1.714p0f + y + parts.n);
+    return log_of_f32(x, log2_of_parts_f32(parts_f32(x)));
 }
 
 static inline float log10_f32(float x) {
-    Parts parts = parts_f32(x);
-    float f = parts.f, rest = log_rest_f32(f) * (f * f);
-    double y = ((double)f + rest) * 0.43429448190325183 + parts.n * 0.30102999566398120;
-    return log_of_f32(x, (float)y);
+    return log_of_f32(x, log10_of_parts_f32(parts_f32(x)));
 }
 
 /* 1 + x = 2^n (1 + f), where f = 2^-n x + (2^-n - 1) is rounded once. */
+static inline Parts parts_of_sum_f32(float x) {
+    int32_t n = (bits_of_f32(1.0f + x) - 0x3f3504f3) & (int32_t)0xff800000, inverse = 0x3f800000 - n;
+    float power = from_bits_f32(inverse > 0 ? inverse : 0);
+    return (Parts){(float)(n >> 23), from_bits_f32(bits_of_f32(x) - n) + (power - 1.0f), power};
+}
+
 static inline float log1p_f32(float x) {
-    float u = 1.0f + x;
-    int32_t n = (bits_of_f32(u) - 0x3f3504f3) & (int32_t)0xff800000, inverse = 0x3f800000 - n;
-    float f = from_bits_f32(bits_of_f32(x) - n) + (from_bits_f32(inverse > 0 ? inverse : 0) - 1.0f);
-    float y = log_rest_f32(f) * (f * f) + f + (float)(n >> 23) * 0.693147181f;
-    return log_of_f32(u, with_sign_f32(y, x));
+    return log_of_f32(1.0f + x, with_sign_f32(log_of_parts_f32(parts_of_sum_f32(x)), x));
+}
+
+/* log(1 + x + low) + doublings · ln 2, x >= 0 */
+static inline float log1p_sum_f32(float x, float low, float doublings) {
+    Parts parts = parts_of_sum_f32(x);
+    float f = parts.f, y = fused_f32(log_rest_f32(f), f * f, low * parts.power) + f;
+    return y + (parts.n + doublings) * 0.693147181f;
+}
+
+/* ---- inverses of hyperbolic functions: from 2^30 on, asinh |x| and acosh x are log 2 |x| ---- */
+
+/* With t = x² / (1 + √(1 + x²)): log(1 + |x| + t). */
+static inline float asinh_f32(float x) {
+    float size = magnitude_f32(x), t = size * size / (1.0f + sqrtf(1.0f + size * size)), sum = size + t;
+    bool large = size > 0x1p30f;
+    float y = log1p_sum_f32(large ? size : sum, large ? 0.0f : (size - sum) + t, large ? 1.0f : 0.0f);
+    return with_sign_f32(size < INFINITY ? y : size, x);
+}
+
+/* With t = x - 1: log(1 + t + √(t (t + 2))). */
+static inline float acosh_f32(float x) {
+    float t = x - 1.0f, root = sqrtf(fused_f32(t, t, t + t)), sum = t + root;
+    bool large = x > 0x1p30f;
+    float y = log1p_sum_f32(large ? x : sum, large ? 0.0f : (root - sum) + t, large ? 1.0f : 0.0f);
+    return x < 1.0f ? NAN : x < INFINITY ? y : x;
+}
+
+/* log(1 + 2 |x| / (1 - |x|)) / 2, with what the difference and the quotient lose. */
+static inline float atanh_f32(float x) {
+    float size = magnitude_f32(x), twice = size + size, below = 1.0f - size, lost = (1.0f - below) - size;
+    float inverse = 1.0f / below, q = twice * inverse, rest = fused_f32(-q, below, twice) - q * lost;
+    float y = 0.5f * log1p_sum_f32(q, rest * inverse, 0.0f);
+    return with_sign_f32(size < 1.0f ? y : size == 1.0f ? INFINITY : NAN, x);
 }

@@ -159,12 +159,22 @@ typedef struct {
     uint64_t biased; /* e + 1023, for x that is not denormal */
 } Parts_f64;
 
-INLINE_F64 Parts_f64 parts_f64(double x) {
+/* Negative unless 2^-1022 <= x < inf, where the logarithm is a number and x no denormal. */
+INLINE_F64 int64_t beyond_positive_f64(double x) {
+    return (int64_t)((bits_of_f64(x) - 0x0010000000000000) | (0x7fefffffffffffff - bits_of_f64(x)));
+}
+
+INLINE_F64 Parts_f64 parts_near_f64(double x) {
     const uint64_t sqrt_half = 0x3fe6a09e667f3bcd, two_to_52 = 0x4330000000000000;
-    double factor = x < 0x1p-1022 ? 0x1p54 : 1.0;
-    uint64_t shifted = bits_of_f64(x * factor) + (0x3ff0000000000000 - sqrt_half), biased = shifted >> 52;
-    double e = from_bits_f64(two_to_52 | biased) - from_bits_f64(two_to_52 | bits_of_f64(factor) >> 52);
+    uint64_t shifted = bits_of_f64(x) + (0x3ff0000000000000 - sqrt_half), biased = shifted >> 52;
+    double e = from_bits_f64(two_to_52 | biased) - (0x1p52 + 1023.0);
     return (Parts_f64){e, from_bits_f64((shifted & 0x000fffffffffffff) + sqrt_half) - 1.0, biased};
+}
+
+INLINE_F64 Parts_f64 parts_f64(double x) {
+    bool denormal = x < 0x1p-1022;
+    Parts_f64 parts = parts_near_f64(denormal ? x * 0x1p54 : x);
+    return (Parts_f64){parts.e - (denormal ? 54.0 : 0.0), parts.f, parts.biased};
 }
 
 /* log x = e ln 2 + (f - half) + tail */
@@ -173,8 +183,7 @@ typedef struct {
     uint64_t biased;
 } Log_f64;
 
-INLINE_F64 Log_f64 log_parts_f64(double x) {
-    Parts_f64 parts = parts_f64(x);
+INLINE_F64 Log_f64 log_parts_f64(Parts_f64 parts) {
     double f = parts.f;
     double s = f / (2.0 + f), z = s * s, half = 0.5 * f * f;
     double p = 0.14618416871215997; /* (2 artanh s - 2 s) / s³, |s| <= 3 - 2√2, error 2^-51.5 */
@@ -193,32 +202,56 @@ INLINE_F64 double log_domain_f64(double x, double y) {
     return ((x > 0) & (x < (double)INFINITY)) ? y : other;
 }
 
-INLINE_F64 double log_f64(double x) {
-    Log_f64 l = log_parts_f64(x);
-    return log_domain_f64(x, l.e * LN2_HIGH_F64 - ((l.half - fused_f64(l.e, LN2_LOW_F64, l.tail)) - l.f));
+INLINE_F64 double log_of_parts_f64(Parts_f64 parts) {
+    Log_f64 l = log_parts_f64(parts);
+    return l.e * LN2_HIGH_F64 - ((l.half - fused_f64(l.e, LN2_LOW_F64, l.tail)) - l.f);
 }
 
 /* log x · (high + low) + e · (e_high + e_low): the larger part of log(1 + f), cut to 21 bits, times `high`, of 32, is exact. */
-INLINE_F64 double log_of_base_f64(double x, double high, double low, double e_high, double e_low) {
-    Log_f64 l = log_parts_f64(x);
+INLINE_F64 double log_of_base_f64(Parts_f64 parts, double high, double low, double e_high, double e_low) {
+    Log_f64 l = log_parts_f64(parts);
     double main = from_bits_f64(bits_of_f64(l.f - l.half) & 0xffffffff00000000), rest = ((l.f - main) - l.half) + l.tail;
     Sum_f64 y = sum_f64_of(l.e * e_high, main * high);
-    return log_domain_f64(x, y.high + (y.low + l.e * e_low + fused_f64(rest, high, (main + rest) * low)));
+    return y.high + (y.low + l.e * e_low + fused_f64(rest, high, (main + rest) * low));
+}
+
+INLINE_F64 double log2_of_parts_f64(Parts_f64 parts) {
+    return log_of_base_f64(parts, 1.44269504072144627571e+00, 1.67517131648865118353e-10, 1.0, 0.0);
+}
+
+INLINE_F64 double log10_of_parts_f64(Parts_f64 parts) {
+    return log_of_base_f64(parts, 4.34294481878168880939e-01, 2.50829467116452752298e-11, 3.01029995663611771306e-01,
+                           3.69423907715893078616e-13);
+}
+
+INLINE_F64 double log_near_f64(double x) {
+    return log_of_parts_f64(parts_near_f64(x));
+}
+
+INLINE_F64 double log2_near_f64(double x) {
+    return log2_of_parts_f64(parts_near_f64(x));
+}
+
+INLINE_F64 double log10_near_f64(double x) {
+    return log10_of_parts_f64(parts_near_f64(x));
+}
+
+INLINE_F64 double log_f64(double x) {
+    return log_domain_f64(x, log_of_parts_f64(parts_f64(x)));
 }
 
 INLINE_F64 double log2_f64(double x) {
-    return log_of_base_f64(x, 1.44269504072144627571e+00, 1.67517131648865118353e-10, 1.0, 0.0);
+    return log_domain_f64(x, log2_of_parts_f64(parts_f64(x)));
 }
 
 INLINE_F64 double log10_f64(double x) {
-    return log_of_base_f64(x, 4.34294481878168880939e-01, 2.50829467116452752298e-11, 3.01029995663611771306e-01,
-                           3.69423907715893078616e-13);
+    return log_domain_f64(x, log10_of_parts_f64(parts_f64(x)));
 }
 
 /* log(1 + x) + doublings · ln 2, x = high + low: the rounding of 1 + x is made good. */
 INLINE_F64 double log1p_sum_f64(Sum_f64 x, double doublings) {
     double u = 1.0 + x.high, above = u - 1.0, lost = (1.0 - (u - above)) + (x.high - above) + x.low;
-    Log_f64 l = log_parts_f64(u);
+    Log_f64 l = log_parts_f64(parts_near_f64(u));
     double e = l.e + doublings, power = from_bits_f64((2047 - l.biased) << 52); /* 2 · 2^-e */
     double tail = fused_f64(0.5 * lost * power, 1.0 - 2.0 * (l.s - l.z), l.tail); /* 1 / (1 + f) is about 1 - 2 s + 2 s² */
     return log_domain_f64(u, e * LN2_HIGH_F64 - ((l.half - fused_f64(e, LN2_LOW_F64, tail)) - l.f));
@@ -261,9 +294,8 @@ INLINE_F64 double atanh_f64(double x) {
 
 /* ---- powers: 2^(y log2 |x|), the logarithm to 2^-66 of itself ---- */
 
-/* log2 x for x > 0; -inf of 0, inf of inf. With s = f / (2 + f): e + s (2 / ln 2 + (2/3) / ln 2 s² + …), the sums double. */
-INLINE_F64 Sum_f64 log2_sum_f64(double x) {
-    Parts_f64 parts = parts_f64(x);
+/* e + log2(1 + f). With s = f / (2 + f): e + s (2 / ln 2 + (2/3) / ln 2 s² + …), the sums double. */
+INLINE_F64 Sum_f64 log2_sum_f64(Parts_f64 parts) {
     Sum_f64 s = quotient_f64((Sum_f64){parts.f, 0}, sum_f64_of(2.0, parts.f));
     Sum_f64 square = product_f64(s.high, s.high);
     double z = square.high, z_low = square.low + 2.0 * s.high * s.low;
@@ -282,20 +314,34 @@ INLINE_F64 Sum_f64 log2_sum_f64(double x) {
     Sum_f64 y = product_f64(s.high, factor.high);
     y.low += fused_f64(s.high, factor.low, s.low * factor.high);
     Sum_f64 whole = sum_f64_of(parts.e, y.high);
-    whole = sum_f64_of(whole.high, whole.low + y.low);
-    whole.high = x < (double)INFINITY ? whole.high : x;
-    whole.high = x == 0 ? -(double)INFINITY : whole.high;
-    return whole;
+    return sum_f64_of(whole.high, whole.low + y.low);
+}
+
+/* 2^(y l) */
+INLINE_F64 double power_f64(Sum_f64 l, double y) {
+    Sum_f64 product = product_f64(y, l.high);
+    double bounded = clamp_size_f64(product.high, 1080.0), shifted = bounded + SCALE_F64;
+    double rest = __builtin_fabs(product.high) <= 1080.0 ? product.low + y * l.low : 0.0; /* it may be NaN beyond */
+    double r = ((bounded - (shifted - SCALE_F64)) + rest) * 0.69314718055994530942;
+    return scale_f64((exp_tail_f64(r) + r) + 1.0, shifted);
+}
+
+/* Negative unless 2^-1022 <= x < inf and y is finite. */
+INLINE_F64 int64_t beyond_power_f64(double x, double y) {
+    return beyond_positive_f64(x) | (int64_t)(0x7fefffffffffffff - bits_of_f64(__builtin_fabs(y)));
+}
+
+INLINE_F64 double pow_near_f64(double x, double y) {
+    return power_f64(log2_sum_f64(parts_near_f64(x)), y);
 }
 
 /* As C's Annex F has it. */
 INLINE_F64 double pow_f64(double x, double y) {
     double size = __builtin_fabs(x), y_size = __builtin_fabs(y);
-    Sum_f64 l = log2_sum_f64(size), product = product_f64(y, l.high);
-    double bounded = clamp_size_f64(product.high, 1080.0), shifted = bounded + SCALE_F64;
-    double rest = __builtin_fabs(product.high) <= 1080.0 ? product.low + y * l.low : 0.0; /* it may be NaN beyond */
-    double r = ((bounded - (shifted - SCALE_F64)) + rest) * 0.69314718055994530942;
-    double z = scale_f64((exp_tail_f64(r) + r) + 1.0, shifted);
+    Sum_f64 l = log2_sum_f64(parts_f64(size));
+    l.high = size < (double)INFINITY ? l.high : size;
+    l.high = size == 0 ? -(double)INFINITY : l.high;
+    double z = power_f64(l, y);
     z = ((size == 1.0) | (y == 0)) ? 1.0 : z;
     /* From 2^53 on all numbers are even; below, the sum's last bit says whether y, rounded, is odd. */
     double at_most = y_size > 0x1p53 ? 0x1p53 : y_size, offset = y_size < 0x1p52 ? 0x1p52 : 0.0, sum = at_most + offset;

@@ -3,27 +3,28 @@
  * is one line here; its rows, its place in the table and its tensor_…() function follow from it. Included several times,
  * with the macros that its user defines, and that end here. */
 
-#ifndef UNARY_SPLIT /* a condition, a quick way for rows where all x fulfil it, the way for any x, with the same bits */
-#define UNARY_SPLIT(name, near, quick, ...) UNARY(name, __VA_ARGS__)
+#ifndef UNARY_SPLIT /* an integer as wide as T, a quick way for rows where it is negative for no x, the way for any x,
+                       with the same bits */
+#define UNARY_SPLIT(name, beyond, quick, ...) UNARY(name, __VA_ARGS__)
 #endif
 #ifndef BINARY_SPLIT /* the same of two operands of any dtype; integers have one way */
-#define BINARY_SPLIT(name, near, quick, ...) BINARY_ANY(name, __VA_ARGS__)
+#define BINARY_SPLIT(name, beyond, quick, ...) BINARY_ANY(name, __VA_ARGS__)
 #endif
 
 /* Floating results of one operand. */
 UNARY(exp, S(exp)(x))
 UNARY(exp2, S(exp2)(x))
 UNARY(expm1, S(expm1)(x))
-UNARY(log, S(log)(x))
-UNARY(log2, S(log2)(x))
-UNARY(log10, S(log10)(x))
+UNARY_SPLIT(log, S(beyond_positive)(x), S(log_near)(x), S(log)(x))
+UNARY_SPLIT(log2, S(beyond_positive)(x), S(log2_near)(x), S(log2)(x))
+UNARY_SPLIT(log10, S(beyond_positive)(x), S(log10_near)(x), S(log10)(x))
 UNARY(log1p, S(log1p)(x))
 UNARY(sqrt, M(sqrt)(x))
 UNARY(rsqrt, 1 / M(sqrt)(x))
 UNARY(reciprocal, 1 / x)
-UNARY_SPLIT(sin, S(is_near)(x), S(sin_near)(x), S(sin)(x))
-UNARY_SPLIT(cos, S(is_near)(x), S(cos_near)(x), S(cos)(x))
-UNARY_SPLIT(tan, S(is_near)(x), S(tan_near)(x), S(tan)(x))
+UNARY_SPLIT(sin, S(beyond_near)(x), S(sin_near)(x), S(sin)(x))
+UNARY_SPLIT(cos, S(beyond_near)(x), S(cos_near)(x), S(cos)(x))
+UNARY_SPLIT(tan, S(beyond_near)(x), S(tan_near)(x), S(tan)(x))
 UNARY(asin, S(asin)(x))
 UNARY(acos, S(acos)(x))
 UNARY(atan, S(atan)(x))
@@ -82,10 +83,10 @@ BINARY_ANY(sub, x - y)
 BINARY_ANY(mul, x * y)
 BINARY_ANY(maximum, x != x || x > y ? x : y)
 BINARY_ANY(minimum, x != x || x < y ? x : y)
-BINARY_SPLIT(fmod, S(is_near_quotient)(x, y), S(fmod_near)(x, y), S(fmod)(x, y))
-BINARY_SPLIT(remainder, S(is_near_quotient)(x, y), S(remainder_near)(x, y), S(remainder)(x, y))
-BINARY_SPLIT(floor_divide, S(is_near_quotient)(x, y), S(floor_divide_near)(x, y), S(floor_divide)(x, y))
-BINARY_ANY(pow, S(pow)(x, y))
+BINARY_SPLIT(fmod, -!S(is_near_quotient)(x, y), S(fmod_near)(x, y), S(fmod)(x, y))
+BINARY_SPLIT(remainder, -!S(is_near_quotient)(x, y), S(remainder_near)(x, y), S(remainder)(x, y))
+BINARY_SPLIT(floor_divide, -!S(is_near_quotient)(x, y), S(floor_divide_near)(x, y), S(floor_divide)(x, y))
+BINARY_SPLIT(pow, S(beyond_power)(x, y), S(pow_near)(x, y), S(pow)(x, y))
 
 /* Floating results of two operands. */
 BINARY(div, x / y)

@@ -15,38 +15,62 @@ static void S(norm_rows)(const Norm *norm, int64_t begin, int64_t end) {
         const T m = (T)mean, scale = (T)(1 / deviation);
         norm->means[r] = mean;
         norm->scales[r] = 1 / deviation;
-        if (w && b) _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) * scale * w[i] + b[i];
-        else if (w) _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) * scale * w[i];
-        else if (b) _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) * scale + b[i];
-        else _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) * scale;
+        if (w && b) STORE_ROW(y, n, norm->streamed, (x[i] - m) * scale * w[i] + b[i])
+        else if (w) STORE_ROW(y, n, norm->streamed, (x[i] - m) * scale * w[i])
+        else if (b) STORE_ROW(y, n, norm->streamed, (x[i] - m) * scale + b[i])
+        else STORE_ROW(y, n, norm->streamed, (x[i] - m) * scale)
     }
 }
 
 /* With h = g w: σ² and μ depend on each x, so that dx = ρ (h - mean(h) - x̂ mean(h x̂)); without centring, the first mean
  * falls away. dw = Σ g x̂ and db = Σ g over the rows: these are summed to one pair of rows for each part. */
+typedef struct {
+    const T *x, *g, *w; /* a row and the weight, which may be NULL */
+    T *dw, *db;         /* NULL: not wanted */
+    T mean, scale;
+} S(NormRow);
+
+/* Adds `length` numbers from the i-th on to the sums of h and h (x - μ), and to dw and db. */
+ALWAYS_INLINE void S(add_norm_slopes)(const S(NormRow) *row, int64_t i, int length, T *levels, T *tilts) {
+    _Pragma("omp simd") for (int j = 0; j < length; j++) {
+        T g = row->g[i + j], h = row->w ? g * row->w[i + j] : g, deviation = row->x[i + j] - row->mean;
+        levels[j] += h;
+        tilts[j] += h * deviation;
+        if (row->dw) row->dw[i + j] += g * (deviation * row->scale), row->db[i + j] += g;
+    }
+}
+
+/* The sums of h and h (x - μ). What follows in memory is asked for early, while this is computed. */
+ALWAYS_INLINE void S(sum_norm_slopes)(const S(NormRow) *row, int64_t n, double *level, double *tilt) {
+    enum { LINE = 64 / sizeof(T), AHEAD = 4096 / sizeof(T) };
+    *level = *tilt = 0;
+    for (int64_t begin = 0; begin < n; begin += 1024) {
+        const int64_t end = n - begin < 1024 ? n : begin + 1024;
+        T levels[LINE] = {0}, tilts[LINE] = {0}, last_level = 0, last_tilt = 0;
+        int64_t i = begin;
+        for (; i + LINE <= end; i += LINE) {
+            PREFETCH(row->x + i + AHEAD);
+            PREFETCH(row->g + i + AHEAD);
+            S(add_norm_slopes)(row, i, LINE, levels, tilts);
+        }
+        for (; i < end; i++) S(add_norm_slopes)(row, i, 1, &last_level, &last_tilt);
+        for (int j = 0; j < LINE; j++) last_level += levels[j], last_tilt += tilts[j];
+        *level += (double)last_level;
+        *tilt += (double)last_tilt;
+    }
+}
+
 ALWAYS_INLINE void S(norm_slope_row)(const Norm *norm, int64_t r, const T *w, T *dw, T *db) {
     const int64_t n = norm->n;
     const T *x = (const T *)norm->x + r * n, *g = (const T *)norm->g + r * n;
     T *dx = (T *)norm->y + r * n;
     const T m = (T)norm->means[r], scale = (T)norm->scales[r];
-    double sum = 0, products = 0;
-    for (int64_t begin = 0; begin < n; begin += 1024) {
-        const int64_t end = n - begin < 1024 ? n : begin + 1024;
-        T block = 0, block_products = 0;
-        _Pragma("omp simd reduction(+ : block, block_products)") for (int64_t i = begin; i < end; i++) {
-            T h = w ? g[i] * w[i] : g[i];
-            block += h;
-            block_products += h * (x[i] - m);
-        }
-        sum += (double)block;
-        products += (double)block_products;
-    }
-    const T mean = norm->centred ? (T)(sum / (double)n) : 0, tilt = (T)(products * norm->scales[r] / (double)n);
-    _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {
-        T normal = (x[i] - m) * scale, h = w ? g[i] * w[i] : g[i];
-        dx[i] = scale * (h - mean - normal * tilt);
-        if (dw) dw[i] += g[i] * normal, db[i] += g[i];
-    }
+    const S(NormRow) row = {x, g, w, dw, db, m, scale};
+    double sum, products;
+    S(sum_norm_slopes)(&row, n, &sum, &products);
+    const T mean = norm->centred ? (T)(sum / (double)n) : 0;
+    const T tilt = (T)(products * norm->scales[r] * norm->scales[r] / (double)n); /* mean(h x̂) ρ */
+    STORE_ROW(dx, n, norm->streamed, scale * ((w ? g[i] * w[i] : g[i]) - mean - (x[i] - m) * tilt))
 }
 
 static void S(norm_slope_rows)(const Norm *norm, int64_t begin, int64_t end) {

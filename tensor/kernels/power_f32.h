@@ -19,39 +19,20 @@ static inline double log1p_wide(double z) {
     return f + f * f * log_rest_f32((float)f) + parts.n * 0.69314718055994531;
 }
 
-static inline float asinh_f32(float x) {
-    double size = magnitude_f32(x), square = size * size;
-    float y = (float)log1p_wide(size + square / (1.0 + sqrt(1.0 + square)));
-    return with_sign_f32(size < (double)INFINITY ? y : (float)size, x);
-}
-
-static inline float acosh_f32(float x) {
-    double less = x - 1.0;
-    float y = (float)log1p_wide(less + sqrt(less * (x + 1.0)));
-    return x < 1.0f ? NAN : x < INFINITY ? y : x;
-}
-
-static inline float atanh_f32(float x) {
-    double size = magnitude_f32(x);
-    float y = (float)(0.5 * log1p_wide(2.0 * size / (1.0 - size)));
-    return with_sign_f32(size < 1.0 ? y : size == 1.0 ? INFINITY : NAN, x);
-}
-
 static inline float hypot_f32(float x, float y) {
     double width = x, height = y;
     float result = (float)sqrt(width * width + height * height);
     return magnitude_f32(x) == INFINITY || magnitude_f32(y) == INFINITY ? INFINITY : result;
 }
 
-/* log2 m by s = (m - 1) / (m + 1): log m = 2 artanh s. To 4e-12. */
-static inline double log2_wide(double x) {
-    WideParts parts = wide_parts(x);
-    double s = (parts.m - 1.0) / (parts.m + 1.0), square = s * s;
-    double p = 0x1.5ce85dea29d54p-2;
-    p = p * square + 0x1.a58d887a15e0ep-2;
-    p = p * square + 0x1.27777fe86afd3p-1;
-    p = p * square + 0x1.ec709d12d18a7p-1;
-    p = p * square + 0x1.71547652bedf0p+1;
+/* n + log2(1 + f) by s = f / (2 + f): log(1 + f) = 2 artanh s. To 7e-10. */
+static inline double log2_wide(Parts parts) {
+    double f = parts.f, below = 2.0 + f, inverse = 1.0f / (2.0f + parts.f);
+    double s = f * (inverse * (2.0 - below * inverse)), square = s * s; /* Newton's step from the float quotient */
+    double p = 0x1.ba18f85a8f196p-2;
+    p = p * square + 0x1.27471b96d5c2ep-1;
+    p = p * square + 0x1.ec70e607d71d2p-1;
+    p = p * square + 0x1.7154764e72bcap+1;
     return p * s + parts.n;
 }
 
@@ -68,14 +49,26 @@ static inline double exp2_wide(double x) {
     return from_bits_f64(bits_of_f64(p) + (bits_of_f64(shifted) << 52));
 }
 
+/* 2^exponent: beyond ±200, 0 and infinity. */
+static inline float power_wide(double exponent) {
+    exponent = 200.0 < exponent ? 200.0 : exponent;
+    return (float)exp2_wide(-200.0 > exponent ? -200.0 : exponent);
+}
+
+/* Negative unless 2^-126 <= x < inf and y is finite. */
+static inline int32_t beyond_power_f32(float x, float y) {
+    return beyond_positive_f32(x) | (0x7f7fffff - (bits_of_f32(y) & INT32_MAX));
+}
+
+static inline float pow_near_f32(float x, float y) {
+    return power_wide(log2_wide(parts_near_f32(x)) * y);
+}
+
 /* 2^(y log2|x|), and the cases of C99's annex F, as masks: truth values would become branches. */
 static inline float pow_f32(float x, float y) {
     float size = magnitude_f32(x), degree = magnitude_f32(y);
-    int32_t extreme = (size == 0) | (size == INFINITY); /* there log2_wide is about ∓1024 */
-    double exponent = log2_wide(size) * y * (extreme ? 1e60 : 1.0);
-    exponent = 200.0 < exponent ? 200.0 : exponent;
-    exponent = -200.0 > exponent ? -200.0 : exponent;
-    float power = (float)exp2_wide(exponent);
+    int32_t extreme = (size == 0) | (size == INFINITY); /* there log2_wide is some number of the right sign */
+    float power = power_wide(log2_wide(parts_f32(size)) * y * (extreme ? 1e60 : 1.0));
     float added = degree < 0x1p23f ? 0x1p23f : 0.0f, rounded = degree + added;
     int32_t whole = rounded - added == degree, odd = bits_of_f32(rounded) & whole & (degree < 0x1p24f);
     power = from_bits_f32(bits_of_f32(power) ^ (bits_of_f32(x) & (int32_t)((uint32_t)odd << 31)));

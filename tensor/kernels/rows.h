@@ -2,71 +2,74 @@
  * vectorises; steps of 0 (broadcasting) and others take the general one. A result may be written over an operand,
  * element by element: no `restrict`, but no dependence from one element to the next either. */
 
-#define ROW1(name, R, ...)                                                                              \
-    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) { \
-        R *z = (R *)data[0];                                                                    \
-        const T *a = (const T *)data[1];                                                        \
-        (void)p;                                                                                         \
-        if (step[0] == 1 && step[1] == 1) {                                                              \
-            _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                        \
-                T x = a[i];                                                                              \
-                z[i] = (R)(__VA_ARGS__);                                                                 \
-            }                                                                                            \
-        } else {                                                                                         \
-            for (int64_t i = 0; i < n; i++) {                                                            \
-                T x = a[i * step[1]];                                                                    \
-                z[i * step[0]] = (R)(__VA_ARGS__);                                                       \
-            }                                                                                            \
-        }                                                                                                \
+#define ROW1(name, R, ...)                                                                                    \
+    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *parameters) {  \
+        R *z = (R *)data[0];                                                                                  \
+        const T *a = (const T *)data[1];                                                                      \
+        const double p[] = {parameters[0], parameters[1], parameters[2]}; /* loads in a condition are dear */ \
+        (void)p;                                                                                              \
+        if (step[0] == 1 && step[1] == 1) {                                                                   \
+            _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                             \
+                T x = a[i];                                                                                   \
+                z[i] = (R)(__VA_ARGS__);                                                                      \
+            }                                                                                                 \
+        } else {                                                                                              \
+            for (int64_t i = 0; i < n; i++) {                                                                 \
+                T x = a[i * step[1]];                                                                         \
+                z[i * step[0]] = (R)(__VA_ARGS__);                                                            \
+            }                                                                                                 \
+        }                                                                                                     \
     }
 
-#define ROW2_LOOP(R, at_z, at_x, at_y, ...)  \
+#define ROW2_LOOP(R, at_z, at_x, at_y, ...)               \
     _Pragma("omp simd") for (int64_t i = 0; i < n; i++) { \
-        T x = a[at_x], y = b[at_y];          \
-        z[at_z] = (R)(__VA_ARGS__);          \
+        T x = a[at_x], y = b[at_y];                       \
+        z[at_z] = (R)(__VA_ARGS__);                       \
     }
 
-#define ROW2(name, R, ...)                                                                               \
+#define ROW2(name, R, ...)                                                                          \
     static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) { \
-        R *z = (R *)data[0];                                                                    \
-        const T *a = (const T *)data[1];                                                        \
-        const T *b = (const T *)data[2];                                                        \
-        (void)p;                                                                                         \
-        if (step[0] == 1 && step[1] == 1 && step[2] == 1) {                                              \
-            ROW2_LOOP(R, i, i, i, __VA_ARGS__)                                                           \
-        } else if (step[0] == 1 && step[1] == 1 && step[2] == 0) {                                       \
-            ROW2_LOOP(R, i, i, 0, __VA_ARGS__)                                                           \
-        } else if (step[0] == 1 && step[1] == 0 && step[2] == 1) {                                       \
-            ROW2_LOOP(R, i, 0, i, __VA_ARGS__)                                                           \
-        } else {                                                                                         \
-            ROW2_LOOP(R, i *step[0], i *step[1], i *step[2], __VA_ARGS__)                                \
-        }                                                                                                \
+        R *z = (R *)data[0];                                                                        \
+        const T *a = (const T *)data[1];                                                            \
+        const T *b = (const T *)data[2];                                                            \
+        (void)p;                                                                                    \
+        if (step[0] == 1 && step[1] == 1 && step[2] == 1) {                                         \
+            ROW2_LOOP(R, i, i, i, __VA_ARGS__)                                                      \
+        } else if (step[0] == 1 && step[1] == 1 && step[2] == 0) {                                  \
+            ROW2_LOOP(R, i, i, 0, __VA_ARGS__)                                                      \
+        } else if (step[0] == 1 && step[1] == 0 && step[2] == 1) {                                  \
+            ROW2_LOOP(R, i, 0, i, __VA_ARGS__)                                                      \
+        } else {                                                                                    \
+            ROW2_LOOP(R, i *step[0], i *step[1], i *step[2], __VA_ARGS__)                           \
+        }                                                                                           \
     }
 
-/* Two kinds of rows of one or two operands of T: a block takes the quick one if `near` holds for all its elements. */
-#define FAR_LOOP(at_x, at_y, near)                                                                   \
-    _Pragma("omp simd reduction(|:far)") for (int64_t i = 0; i < length; i++) {                      \
-        T x = a[at_x], y = b[at_y];                                                                  \
-        (void)y;                                                                                     \
-        far |= (near) ? 0 : 1;                                                                       \
+/* Two kinds of rows of one or two operands of T: a block takes the quick one unless `beyond` is negative for some element. */
+#define FAR_LOOP(at_x, at_y, beyond)                                            \
+    _Pragma("omp simd reduction(|:far)") for (int64_t i = 0; i < length; i++) { \
+        T x = a[at_x], y = b[at_y];                                             \
+        (void)y;                                                                \
+        far |= (beyond);                                                        \
     }
-#define SPLIT(ROW, operands, name, near, quick, ...)                                                 \
-    ROW(name##_quick, T, quick)                                                                      \
-    ROW(name##_any, T, __VA_ARGS__)                                                                  \
-    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) {  \
-        for (int64_t begin = 0; begin < n; begin += 256) {                                   \
-            const int64_t length = n - begin < 256 ? n - begin : 256;                \
-            char *at[operands + 1];                                                                  \
+#define SPLIT(ROW, operands, name, beyond, quick, ...)                                                  \
+    ROW(name##_quick, T, quick)                                                                         \
+    ROW(name##_any, T, __VA_ARGS__)                                                                     \
+    static void S(name##_row)(char *const *data, const int64_t *step, int64_t n, const double *p) {     \
+        for (int64_t begin = 0; begin < n; begin += 1024) {                                             \
+            const int64_t length = n - begin < 1024 ? n - begin : 1024;                                 \
+            char *at[operands + 1];                                                                     \
             for (int i = 0; i <= operands; i++) at[i] = data[i] + begin * step[i] * (int64_t)sizeof(T); \
-            const T *a = (const T *)at[1], *b = (const T *)at[operands];                             \
-            int far = 0;                                                                             \
-            if (step[1] == 1 && step[operands] == 1) {                                               \
-                FAR_LOOP(i, i, near)                                                                 \
-            } else {                                                                                 \
-                FAR_LOOP(i *step[1], i *step[operands], near)                                        \
-            }                                                                                        \
-            (far ? S(name##_any_row) : S(name##_quick_row))(at, step, length, p);                    \
-        }                                                                                            \
+            const T *a = (const T *)at[1], *b = (const T *)at[operands];                                \
+            PLACE_TYPE far = 0;                                                                         \
+            if (step[1] == 1 && step[operands] == 1) {                                                  \
+                FAR_LOOP(i, i, beyond)                                                                  \
+            } else if (step[1] == 1 && step[operands] == 0) {                                           \
+                FAR_LOOP(i, 0, beyond)                                                                  \
+            } else {                                                                                    \
+                FAR_LOOP(i *step[1], i *step[operands], beyond)                                         \
+            }                                                                                           \
+            (far < 0 ? S(name##_any_row) : S(name##_quick_row))(at, step, length, p);                   \
+        }                                                                                               \
     }
 
 #define UNARY(name, ...) ROW1(name, T, __VA_ARGS__)

@@ -22,6 +22,22 @@ static void end_stores_past_caches(void) {
 #endif
 }
 
+/* y[i] = … for i from 0 to n, of type T; past the caches if that is wanted and y is aligned. */
+#define STORE_ROW(y, n, past_caches, ...)                                                           \
+    {                                                                                               \
+        enum { LINE = VECTOR_BYTES / sizeof(T) };                                                   \
+        const int64_t lines = (past_caches) && (uintptr_t)(y) % VECTOR_BYTES == 0 ? (n) / LINE : 0; \
+        for (int64_t first = 0; first < lines * LINE; first += LINE) {                              \
+            _Alignas(VECTOR_BYTES) T line[LINE];                                                    \
+            _Pragma("omp simd") for (int k = 0; k < LINE; k++) {                                    \
+                const int64_t i = first + k;                                                        \
+                line[k] = (__VA_ARGS__);                                                            \
+            }                                                                                       \
+            STORE_PAST_CACHES((y) + first, *(const Line *)line);                                    \
+        }                                                                                           \
+        _Pragma("omp simd") for (int64_t i = lines * LINE; i < (n); i++)(y)[i] = (__VA_ARGS__);     \
+    }
+
 static void stream(char *to, const char *from, int64_t bytes) {
     const int64_t head = -(intptr_t)to & (VECTOR_BYTES - 1);
     int64_t i = head < bytes ? head : bytes;

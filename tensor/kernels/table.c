@@ -2,10 +2,31 @@
  * for. Compiled once per instruction set, with that set's compiler flags. */
 #define _GNU_SOURCE
 #include "../internal/kernels.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* The tile fills the vector registers: 32 of 64 bytes, 16 of 32 bytes, 32 (NEON) or 16 of 16 bytes. */
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#define ROWS 14
+#elif defined(__AVX2__)
+#define VECTOR_BYTES 32
+#define ROWS 6
+#elif defined(__aarch64__)
+#define VECTOR_BYTES 16
+#define ROWS 14
+#else
+#define VECTOR_BYTES 16
+#define ROWS 6
+#endif
+#define VECTORS 2
+#define NARROW (VECTOR_BYTES >= 32) /* whether half a vector is one, too */
+#define PREFETCH(address) __builtin_prefetch((const void *)(address), 0, 2)
+
+#include "stream.h"
 
 #include "elementary_f32.h"
 #include "elementary_f64.h"
@@ -97,26 +118,6 @@ static inline double logaddexp_f64(double y, double x) {
 
 #include "convert.h"
 #include "optimizers.h"
-
-/* The tile fills the vector registers: 32 of 64 bytes, 16 of 32 bytes, 32 (NEON) or 16 of 16 bytes. */
-#if defined(__AVX512F__)
-#define VECTOR_BYTES 64
-#define ROWS 14
-#elif defined(__AVX2__)
-#define VECTOR_BYTES 32
-#define ROWS 6
-#elif defined(__aarch64__)
-#define VECTOR_BYTES 16
-#define ROWS 14
-#else
-#define VECTOR_BYTES 16
-#define ROWS 6
-#endif
-#define VECTORS 2
-#define NARROW (VECTOR_BYTES >= 32) /* whether half a vector is one, too */
-#define PREFETCH(address) __builtin_prefetch((const void *)(address), 0, 2)
-
-#include "stream.h"
 
 /* The places of numbers first, first + 1, … of two vectors, in turn from each. */
 #define PAIRS_2(first) first, (first) + LANES
@@ -226,8 +227,10 @@ const Kernels KERNELS = {
     .sum_squares_from = {0, 0, &KERNELS.sum, FLOATING_REDUCER(sum_squares_from)},
     .sum_exp_from = {0, 0, &KERNELS.sum, FLOATING_REDUCER(sum_exp_from)},
     .softmax_rows = {softmax_rows_f32, softmax_rows_f64},
+    .softmax_column_sums = {softmax_column_sums_f32, softmax_column_sums_f64},
     .softmax_columns = {softmax_columns_f32, softmax_columns_f64},
     .softmax_slope_rows = {softmax_slope_rows_f32, softmax_slope_rows_f64},
+    .softmax_slope_column_sums = {softmax_slope_column_sums_f32, softmax_slope_column_sums_f64},
     .softmax_slope_columns = {softmax_slope_columns_f32, softmax_slope_columns_f64},
     .bce_loss = {{bce_loss_sum_f32, bce_loss_sum_f64}, {bce_loss_pair_slope_f32, bce_loss_pair_slope_f64}},
     .logits_loss = {{logits_loss_sum_f32, logits_loss_sum_f64}, {logits_loss_pair_slope_f32, logits_loss_pair_slope_f64}},

@@ -1,24 +1,36 @@
-/* Sines and their inverses in f32: the argument is reduced in double, what follows is float. Payne and Hanek, Radian
- * Reduction for Trigonometric Functions, 1983; Cephes for the folding of the inverses. */
+/* Sines and their inverses in f32. Cody and Waite for the reduction of arguments that are near, Payne and Hanek, Radian
+ * Reduction for Trigonometric Functions, 1983, for others; Cephes for the folding of the inverses. */
 
 static const float pi_low_f32 = -8.74227766e-8f; /* π - 3.14159274f */
 
-/* ---- x = q π/2 + r, |r| <= π/4 ---- */
+/* ---- x = q π/2 + r, |r| <= π/4 (a little more, as q is computed in float) ---- */
 
 typedef struct {
-    double r;
+    float r, low;     /* r is their sum */
     int32_t quadrant; /* its low two bits count */
 } Angle;
 
-/* |x| < 2^28: π/2 in two parts, the first of 25 bits, so that its product with q is exact. */
-static inline bool is_near_f32(float x) {
-    return magnitude_f32(x) < 0x1p28f;
+static inline Angle angle_of_f32(double r, int32_t quadrant) {
+    float high = (float)r;
+    return (Angle){high, (float)(r - high), quadrant};
 }
 
+/* Negative unless |x| < 2^15. */
+static inline int32_t beyond_near_f32(float x) {
+    return bits_of_f32(0x1p15f) - 1 - (bits_of_f32(x) & INT32_MAX);
+}
+
+/* π/2 in four parts, of which the second and third have 9 bits, so that their products with q, of 15 bits, are exact, as
+ * are all differences here but those that give r and low. Without fused operations, in double. */
 static inline Angle angle_near_f32(float x) {
-    const double magic = 0x1.8p52;
-    double shifted = x * 0.63661977236758134308 + magic, q = shifted - magic;
-    return (Angle){x - q * 0x1.921fb50000000p+0 - q * 0x1.110b4611a6263p-26, (int32_t)bits_of_f64(shifted)};
+    float shifted = x * 0.636619772f + magic_f32, q = shifted - magic_f32;
+#ifdef __FP_FAST_FMAF
+    float left = __builtin_fmaf(q, -0x1.921fb4p+0f, x), most = left - q * 0x1.44p-24f;
+    float lost = q * 0x1.44p-24f - (left - most) + q * 0x1.0bp-34f, r = most - lost;
+    return (Angle){r, (most - r) - lost - q * 0x1.18469ap-44f, bits_of_f32(shifted)};
+#else
+    return angle_of_f32(x - q * 0x1.921fb50000000p+0 - q * 0x1.110b4611a6263p-26, bits_of_f32(shifted));
+#endif
 }
 
 /* Any |x| >= 4: its 24 bits times those 96 bits of 2/π that decide the quadrant and what is left of it. */
@@ -35,12 +47,12 @@ static inline Angle angle_far_f32(float x) {
     uint64_t turns = (mantissa * high << 32) + mantissa * middle + (mantissa * low >> 32); /* in quarters · 2^-62 */
     uint64_t quadrant = (turns + ((uint64_t)1 << 61)) >> 62;
     double r = (double)(int64_t)(turns - (quadrant << 62)) * 0x1.921fb54442d18p-62;
-    return x < 0 ? (Angle){-r, -(int32_t)quadrant} : (Angle){r, (int32_t)quadrant};
+    return x < 0 ? angle_of_f32(-r, -(int32_t)quadrant) : angle_of_f32(r, (int32_t)quadrant);
 }
 
 /* sin of an angle; cos is a quadrant ahead. */
 static inline float sine_f32(Angle angle) {
-    float r = (float)angle.r, square = r * r;
+    float r = angle.r, square = r * r;
     float s = -0x1.9920c0p-13f; /* sin to 5e-9, cos to 8e-10 */
     s = s * square + 0x1.1106d4p-7f;
     s = s * square - 0x1.555544p-3f;
@@ -48,25 +60,25 @@ static inline float sine_f32(Angle angle) {
     c = c * square - 0x1.6c0bc4p-10f;
     c = c * square + 0x1.55554ap-5f;
     c = (c * square - 0.5f) * square + 1.0f;
-    float y = angle.quadrant & 1 ? c : with_sign_f32(r * square * s + r, r);
+    float y = angle.quadrant & 1 ? c : with_sign_f32(r * square * s + angle.low + r, r);
     return from_bits_f32(bits_of_f32(y) ^ (int32_t)((uint32_t)angle.quadrant << 30 & 0x80000000));
 }
 
+/* tan r = r + rest; in odd quadrants -1 / tan r, in which the rounding of that sum is made good. */
 static inline float tangent_f32(Angle angle) {
-    double square = angle.r * angle.r;
-    double p = 0x1.26007a61b5cb6p-8; /* to 2e-9 */
-    p = p * square - 0x1.0f09bd99e9544p-13;
-    p = p * square + 0x1.689d6720cfe71p-7;
-    p = p * square + 0x1.5ba3cbd95a31dp-6;
-    p = p * square + 0x1.baf53acf8e2cfp-5;
-    p = p * square + 0x1.110d022f202eap-3;
-    p = p * square + 0x1.55556253293b5p-2;
-    double y = angle.r * square * p + angle.r;
-    return (float)(angle.quadrant & 1 ? -1.0 / y : y);
+    float r = angle.r, square = r * r;
+    float p = 0x1.37cd3cp-7f; /* to 2e-8 */
+    p = p * square + 0x1.7c782cp-9f;
+    p = p * square + 0x1.927434p-6f;
+    p = p * square + 0x1.b53e16p-5f;
+    p = p * square + 0x1.113008p-3f;
+    p = p * square + 0x1.5554d4p-2f;
+    float rest = r * square * p + (angle.low * square + angle.low), y = r + rest, lost = (r - y) + rest, q = -1.0f / y;
+    return angle.quadrant & 1 ? q + q * q * lost : with_sign_f32(y, r);
 }
 
 static inline Angle ahead_f32(Angle angle) {
-    return (Angle){angle.r, angle.quadrant + 1};
+    return (Angle){angle.r, angle.low, angle.quadrant + 1};
 }
 
 static inline float sin_near_f32(float x) {
@@ -82,15 +94,15 @@ static inline float tan_near_f32(float x) {
 }
 
 static inline float sin_f32(float x) {
-    return is_near_f32(x) ? sin_near_f32(x) : x - x + sine_f32(angle_far_f32(x));
+    return beyond_near_f32(x) >= 0 ? sin_near_f32(x) : x - x + sine_f32(angle_far_f32(x));
 }
 
 static inline float cos_f32(float x) {
-    return is_near_f32(x) ? cos_near_f32(x) : x - x + sine_f32(ahead_f32(angle_far_f32(x)));
+    return beyond_near_f32(x) >= 0 ? cos_near_f32(x) : x - x + sine_f32(ahead_f32(angle_far_f32(x)));
 }
 
 static inline float tan_f32(float x) {
-    return is_near_f32(x) ? tan_near_f32(x) : x - x + tangent_f32(angle_far_f32(x));
+    return beyond_near_f32(x) >= 0 ? tan_near_f32(x) : x - x + tangent_f32(angle_far_f32(x));
 }
 
 /* ---- inverses ---- */

@@ -92,21 +92,21 @@ INLINE_F64 double asin_tail_f64(double z) {
 
 static const double half_pi_f64 = 1.57079632679489661923, half_pi_low_f64 = 6.12323399573676603587e-17;
 
-/* Far numbers, which are rare, ask libm. */
-static inline bool is_near_f64(double x) {
-    return !(fabs(x) > CIRCULAR_REACH_F64);
+/* Negative where |x| is so large that libm is asked, which is rare. */
+INLINE_F64 int64_t beyond_near_f64(double x) {
+    return (int64_t)(bits_of_f64(CIRCULAR_REACH_F64) - bits_of_f64(__builtin_fabs(x)));
 }
 
 static inline double sin_f64(double x) {
-    return is_near_f64(x) ? sin_near_f64(x) : sin(x);
+    return beyond_near_f64(x) >= 0 ? sin_near_f64(x) : sin(x);
 }
 
 static inline double cos_f64(double x) {
-    return is_near_f64(x) ? cos_near_f64(x) : cos(x);
+    return beyond_near_f64(x) >= 0 ? cos_near_f64(x) : cos(x);
 }
 
 static inline double tan_f64(double x) {
-    return is_near_f64(x) ? tan_near_f64(x) : tan(x);
+    return beyond_near_f64(x) >= 0 ? tan_near_f64(x) : tan(x);
 }
 
 INLINE_F64 double asin_f64(double x) {
