@@ -31,7 +31,8 @@ static int64_t along_rows(const void *arguments, int64_t begin, int64_t end) {
 static int64_t across_columns(const void *arguments, int64_t begin, int64_t end) {
     const Softmax *s = arguments;
     for (; begin < end; begin += s->n - begin % s->n) {
-        const int64_t outer = begin / s->n, row = begin % s->n, start = (outer * s->x_outer + row * s->lines.x_stride) * s->size;
+        const int64_t outer = begin / s->n, row = begin % s->n;
+        const int64_t start = (outer * s->x_outer + row * s->lines.x_stride) * s->size;
         Lines lines = s->lines;
         lines.rows = s->n - row < end - begin ? s->n - row : end - begin;
         lines.x += start;
@@ -49,7 +50,8 @@ static int64_t across_columns(const void *arguments, int64_t begin, int64_t end)
 static int64_t along_columns(const void *arguments, int64_t begin, int64_t end) {
     const Softmax *s = arguments;
     for (int64_t n; begin < end; begin += n) {
-        const int64_t row = begin / s->columns * s->part, outer = begin % s->columns / s->inner, column = begin % s->inner;
+        const int64_t row = begin / s->columns * s->part;
+        const int64_t outer = begin % s->columns / s->inner, column = begin % s->inner;
         const int64_t start = (outer * s->x_outer + row * s->lines.x_stride + column) * s->size;
         Lines lines = s->lines;
         n = s->inner - column;

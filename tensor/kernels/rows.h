@@ -44,7 +44,8 @@
         }                                                                                           \
     }
 
-/* Two kinds of rows of one or two operands of T: a block takes the quick one unless `beyond` is negative for some element. */
+/* Two kinds of rows of one or two operands of T: a block takes the quick one unless `beyond` is negative for some
+ * element. */
 #define FAR_LOOP(at_x, at_y, beyond)                                            \
     _Pragma("omp simd reduction(|:far)") for (int64_t i = 0; i < length; i++) { \
         T x = a[at_x], y = b[at_y];                                             \
