@@ -12,6 +12,7 @@ typedef struct {
     T *c;
     const T *start; /* a row that every row of sums starts with */
     T *keep;        /* where b's rows are copied to on the way, COLUMNS apart; or NULL */
+    const int64_t *offsets; /* where a's columns lie from a on; or NULL: they are a_column apart */
     int64_t depth, a_row, a_column, b_row, c_row;
     bool add;       /* to what c holds */
 } S(Tile);
@@ -21,6 +22,7 @@ static inline __attribute__((always_inline)) void S(tile)(const S(Tile) *t, cons
     const T *a = t->a, *a5 = a + 5 * t->a_row, *a10 = a5 + 5 * t->a_row; /* a row is then one address away */
     const T *b = t->b;
     const int64_t depth = t->depth, a_row = t->a_row, a_column = t->a_column, b_row = t->b_row;
+    const int64_t *offsets = t->offsets;
     T *keep = t->keep;
     S(Vector) sum[ROWS][VECTORS], row[VECTORS];
 #pragma GCC unroll 16
@@ -33,6 +35,7 @@ static inline __attribute__((always_inline)) void S(tile)(const S(Tile) *t, cons
             PREFETCH(t->c + i * t->c_row + (V - 1) * LANES);
         }
     for (int64_t k = 0; k < depth; k++) {
+        if (offsets) a = t->a + offsets[k], a5 = a + 5 * a_row, a10 = a5 + 5 * a_row;
 #pragma GCC unroll 4
         for (int j = 0; j < V; j++) row[j] = *(const S(Vector) *)(b + j * LANES);
         if (keep) {
