@@ -67,7 +67,8 @@ ALWAYS_INLINE void S(max_pool_part)(const Pool *p, const T *x, int64_t row, int6
     else S(meet_taps)(p, x, top, column, n, 0, largest);
 }
 
-static void S(max_pool)(const Pool *p, int64_t begin, int64_t end) {
+static void S(max_pool)(const Pool *arguments, int64_t begin, int64_t end) {
+    const Pool pool = *arguments, *p = &pool; /* that what is stored cannot change */
     const int64_t columns = p->out[1], windows = p->out[0] * columns;
     T *y = (T *)p->y + begin * windows, *y_end = (T *)p->y + end * windows;
     int32_t *places = p->places + begin * windows;
@@ -81,8 +82,9 @@ static void S(max_pool)(const Pool *p, int64_t begin, int64_t end) {
                     *(S(PoolLine) *)(y + i) = largest.numbers;
                     *(S(PoolPlaces) *)(places + i) = largest.places;
                 } else {
-                    memcpy(y + i, &largest.numbers, (size_t)n * sizeof *y);
-                    memcpy(places + i, &largest.places, (size_t)n * sizeof *places);
+                    const S(Largest) last = largest; /* so that others need no memory */
+                    memcpy(y + i, &last.numbers, (size_t)n * sizeof *y);
+                    memcpy(places + i, &last.places, (size_t)n * sizeof *places);
                 }
             }
 }
