@@ -73,20 +73,23 @@ static int64_t S(pack_filter_panels)(const void *arguments, int64_t begin, int64
         const int64_t filters = c->filters - first < COLUMNS ? c->filters - first : COLUMNS;
         const int64_t width = S(panel_width)(filters), row = c->kernel[2];
         const T *weight = (const T *)c->weight + group * c->weight_group + first * c->weight_filter;
-        T *out = (T *)c->packed + p * c->depth * COLUMNS;
-        for (int64_t tap = 0; tap < c->taps; tap += row)
-            for (int64_t i = 0; i < c->channels * row; i++, out += width) {
-                const int64_t t = tap + i % row;
-                const T *w = weight + i / row * c->weight_channel + (c->flipped ? c->taps - 1 - t : t);
-                for (int64_t j = 0; j < width; j++) out[j] = j < filters ? w[j * c->weight_filter] : 0;
+        T *panel = (T *)c->packed + p * c->depth * COLUMNS;
+        if (filters < width) memset(panel, 0, (size_t)(c->depth * width) * sizeof(T));
+        for (int64_t channel = 0; channel < c->channels; channel++)
+            for (int64_t i = 0; i < filters; i++) {
+                const T *w = weight + i * c->weight_filter + channel * c->weight_channel;
+                for (int64_t tap = 0; tap < c->taps; tap += row) {
+                    T *out = panel + (tap * c->channels + channel * row) * width + i;
+                    for (int64_t t = tap; t < tap + row; t++, out += width) *out = w[c->flipped ? c->taps - 1 - t : t];
+                }
             }
     }
     return -1;
 }
 
 /* Row h of a part of y, for `width` filters: out[columns, width]. */
-static void S(filter_row)(const Convolution *c, const T *x, const T *weights, const T *bias, const S(Part) *part, int64_t h,
-                          int64_t width, T *out) {
+static void S(filter_row)(const Convolution *c, const T *x, const T *weights, const T *bias, const S(Part) *part,
+                          int64_t h, int64_t width, T *out) {
     const T none[COLUMNS] = {0};
     const int64_t first_d = part->d * c->stride[0] - c->pad[0], first_h = h * c->stride[1] - c->pad[1];
     const S(Range) ds = S(within)(first_d, c->dilation[0], c->size[0], c->kernel[0]);
@@ -144,7 +147,8 @@ static void S(add_strip)(const Convolution *c, const S(Part) *part, const T *x, 
     const T none[COLUMNS] = {0};
     const bool by_channels = c->channels >= c->kernel[2];
     const int64_t n = by_channels ? c->channels : c->kernel[2], others = by_channels ? c->kernel[2] : c->channels;
-    const int64_t tap_row = s / others % (c->kernel[0] * c->kernel[1]), t0 = tap_row / c->kernel[1], t1 = tap_row % c->kernel[1];
+    const int64_t tap_row = s / others % (c->kernel[0] * c->kernel[1]);
+    const int64_t t0 = tap_row / c->kernel[1], t1 = tap_row % c->kernel[1];
     const int64_t step = S(even_step)(n, ROWS), first = s / others / (c->kernel[0] * c->kernel[1]) * step;
     const int64_t channel = by_channels ? first : s % others, t2 = by_channels ? s % others : first;
     const int64_t d = part->d * c->stride[0] - c->pad[0] + t0 * c->dilation[0];
