@@ -9,8 +9,7 @@ static void add_in_place(ct_tensor *dst, ct_tensor *src) {
     tensor_bump(dst);
 }
 
-/* Whether nobody else sees x, so that it may be written over. */
-static bool is_private(const ct_tensor *x) {
+bool autograd_is_private(const ct_tensor *x) {
     return atomic_load_explicit(&x->handles, memory_order_acquire) == 1 &&
            atomic_load_explicit(&x->users, memory_order_acquire) == 1 && x->owner == x && !x->borrowed;
 }
@@ -18,7 +17,7 @@ static bool is_private(const ct_tensor *x) {
 /* In place once what is held is a sum of our own. */
 bool autograd_accumulate(const Walk *w, Slot *slot, ct_tensor *g) {
     ct_tensor *held = slot->gradient;
-    if (held && slot->own && is_private(held) && (g->dtype == CT_F32 || g->dtype == CT_F64)) {
+    if (held && slot->own && autograd_is_private(held) && (g->dtype == CT_F32 || g->dtype == CT_F64)) {
         add_in_place(held, g);
         return true;
     }
@@ -37,7 +36,7 @@ bool autograd_accumulate(const Walk *w, Slot *slot, ct_tensor *g) {
 
 /* Whether g may become the leaf's gradient: nobody else holds it, and it lies as the leaf does. */
 static bool suits(const ct_tensor *g, const Node *leaf) {
-    bool laid_out = is_private(g);
+    bool laid_out = autograd_is_private(g);
     for (int d = 0; d < g->ndim && laid_out; d++) laid_out = g->strides[d] == leaf->leaf->strides[d];
     return laid_out;
 }

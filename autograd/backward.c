@@ -51,6 +51,12 @@ static bool pass_on(const Walk *w, const Slot *slot, const Call *call) {
     return done;
 }
 
+/* Whether nothing but this node's rules needs its gradient. */
+static bool is_spare(const Walk *w, const Slot *slot) {
+    return !w->create && !slot->wanted && !autograd_retains(slot->node) && !autograd_anomaly &&
+           autograd_is_private(slot->gradient);
+}
+
 static bool run_rules(const Walk *w, const Slot *slot) {
     Node *node = slot->node;
     if (!node->op->vjp && !node->op->at_once) {
@@ -60,7 +66,7 @@ static bool run_rules(const Walk *w, const Slot *slot) {
     Unpacked u;
     if (!autograd_unpack(w, node, &u)) return false;
     const Call call = {.op = node->op, .attr = node->attr, .n = node->n, .x = u.x, .node = node, .y = u.x[node->n],
-                       .extra = u.x[node->n + 1]};
+                       .extra = u.x[node->n + 1], .spare = is_spare(w, slot)};
     bool done = pass_on(w, slot, &call);
     autograd_put_back(&u);
     return done;

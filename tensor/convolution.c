@@ -1,4 +1,5 @@
-/* Convolution: shapes, packing and cuts. The kernels are in kernels/convolution.h. */
+/* Convolution: shapes, packing and cuts. The kernels, in kernels/convolution.h and convolution_filters.h, have vectors of
+ * filters or, where these are few, of neighbouring places. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
 #include <string.h>
@@ -30,48 +31,108 @@ static int64_t product3(const int64_t *sizes) {
     return sizes[0] * sizes[1] * sizes[2];
 }
 
-/* All but the operands' data; with_bias makes the patches a row longer. */
-static Convolution describe(const ct_tensor *x, const ct_tensor *weight, const Filtering *f, bool with_bias) {
+/* All but the operands' data. */
+static Convolution describe(const ct_tensor *x, const ct_tensor *weight, const Filtering *f) {
     Convolution c = {.images = x->shape[0], .groups = f->groups, .channels = x->shape[1] / f->groups, .numel = x->numel,
                      .flipped = f->flipped};
     c.filters = f->flipped ? weight->shape[1] : weight->shape[0] / f->groups;
     spatial_sizes(x->shape, x->ndim, c.size);
     spatial_sizes(weight->shape, x->ndim, c.kernel);
     memcpy(c.stride, f->stride, sizeof c.stride);
-    memcpy(c.spread, f->spread, sizeof c.spread);
     memcpy(c.pad, f->pad, sizeof c.pad);
     memcpy(c.dilation, f->dilation, sizeof c.dilation);
     memcpy(c.out, f->out, sizeof c.out);
     c.plane = product3(c.size);
     c.places = product3(c.out);
     c.taps = product3(c.kernel);
-    c.depth = c.taps * c.channels + with_bias;
+    c.depth = c.taps * c.channels;
     c.weight_group = c.filters * c.channels * c.taps;
     c.weight_filter = f->flipped ? c.taps : c.channels * c.taps;
     c.weight_channel = f->flipped ? c.filters * c.taps : c.taps;
-    c.neighbours = f->stride[2] == 1 && product3(f->spread) == 1;
+    c.neighbours = f->stride[2] == 1;
     return c;
 }
 
 /* The shape of the result, of as many dims as x. */
-static Shape result_shape(const ct_tensor *x, const Convolution *c) {
-    Shape shape = {.ndim = x->ndim, .sizes = {c->images, c->groups * c->filters}};
-    for (int d = 2; d < x->ndim; d++) shape.sizes[d] = c->out[3 + d - x->ndim];
+static Shape result_shape(const ct_tensor *x, const ct_tensor *weight, const Filtering *f) {
+    const int64_t filters = f->flipped ? weight->shape[1] * f->groups : weight->shape[0];
+    Shape shape = {.ndim = x->ndim, .sizes = {x->shape[0], filters}};
+    for (int d = 2; d < x->ndim; d++) shape.sizes[d] = f->out[3 + d - x->ndim];
     return shape;
 }
 
-static void launch_panels(Convolution *c, int type) {
+/* x with zeros beside its rows, as far as windows reach, which f then no longer tells; or x itself. */
+static ct_tensor *pad_rows(ct_tensor *x, const ct_tensor *weight, Filtering *f) {
+    const int64_t size = x->shape[x->ndim - 1], reach = (weight->shape[weight->ndim - 1] - 1) * f->dilation[2] + 1;
+    const int64_t before = larger(f->pad[2], 0);
+    const int64_t after = larger((f->out[2] - 1) * f->stride[2] + reach - f->pad[2] - size, 0);
+    if (before + after == 0) return x;
+    int64_t shape[CT_MAX_DIMS];
+    memcpy(shape, x->shape, sizeof shape);
+    shape[x->ndim - 1] += before + after;
+    if (!tensor_check_shape((ct_dtype)x->dtype, shape, x->ndim)) return NULL;
+    ct_tensor *y = tensor_new((ct_dtype)x->dtype, shape, x->ndim);
+    if (!y) return NULL;
+    const RowPadding padding = {x->data, y->data, size, before, size + before + after, x->numel / size};
+    tensor_launch(tensor_kernels->convolution[x->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32].pad_rows, &padding,
+                  sizeof padding, padding.rows, parts(1 << 14, padding.width));
+    f->pad[2] -= before;
+    return y;
+}
+
+/* Offsets i · steps[0] + j · steps[1] + k · steps[2] for all i, j, k below sizes. */
+static ct_tensor *offset_table(const int64_t *sizes, const int64_t *steps) {
+    ct_tensor *table = tensor_new(CT_I64, CT_DIMS(product3(sizes)));
+    int64_t *out = table ? (int64_t *)table->data : NULL;
+    for (int64_t i = 0; i < sizes[0] && out; i++)
+        for (int64_t j = 0; j < sizes[1]; j++)
+            for (int64_t k = 0; k < sizes[2]; k++) *out++ = i * steps[0] + j * steps[1] + k * steps[2];
+    return table;
+}
+
+/* Cuts y's planes into parts of at most so many places. */
+static void cut_planes(Convolution *c, int64_t places) {
+    c->row_parts = parts(c->out[2], places);
+    c->row_blocks = parts(c->out[1], larger(1, places / c->out[2]));
+}
+
+/* Whether vectors of filters are at least three quarters full. */
+static bool fills_vectors(int64_t filters, int type) {
+    const int64_t lanes = tensor_kernels->matmul[type].panel_columns / 2;
+    return 4 * filters >= 3 * parts(filters, lanes) * lanes;
+}
+
+static bool launch_by_filters(Convolution *c, int type) {
+    const ConvolutionKernels *kernels = &tensor_kernels->convolution[type];
+    const int64_t columns = tensor_kernels->matmul[type].panel_columns, width = smaller(columns, c->filters);
+    ct_tensor *offsets = offset_table((int64_t[]){c->kernel[1], c->channels, c->kernel[2]},
+                                      (int64_t[]){c->dilation[1] * c->size[2], c->plane, c->dilation[2]});
+    if (!offsets) return false;
+    c->offsets = (const int64_t *)offsets->data;
+    cut_planes(c, CONVOLUTION_NUMBERS / (width > columns / 2 ? columns : columns / 2));
+    c->strips = parts(c->filters, columns);
+    tensor_launch(kernels->pack_panels, c, sizeof *c, c->groups * c->strips, parts(GRAIN / 8, c->depth * columns));
+    const int64_t cuts = c->out[0] * c->row_blocks * c->row_parts, units = c->groups * c->strips * c->images * cuts;
+    const int64_t work = parts(c->places, cuts) * c->depth * width;
+    tensor_launch(kernels->by_filters, c, sizeof *c, units, larger(parts(GRAIN, work), parts(units, PIECES)));
+    return true;
+}
+
+/* A bias makes the patches a row longer. */
+static bool launch_by_places(Convolution *c, int type) {
     const ConvolutionKernels *kernels = &tensor_kernels->convolution[type];
     const MatrixKernels *matrix = &tensor_kernels->matmul[type];
+    c->depth += c->bias != NULL;
     c->strips = parts(c->filters, matrix->strip_rows);
     tensor_launch(kernels->pack_filters, c, sizeof *c, c->groups * c->strips,
                   parts(GRAIN / 8, matrix->strip_rows * c->depth));
     const int64_t panels = c->images * c->groups * parts(c->places, matrix->panel_columns);
     const int64_t work = matrix->panel_columns * c->depth * c->filters;
-    tensor_launch(kernels->convolve, c, sizeof *c, panels, larger(parts(GRAIN, work), parts(panels, PIECES)));
+    tensor_launch(kernels->by_places, c, sizeof *c, panels, larger(parts(GRAIN, work), parts(panels, PIECES)));
+    return true;
 }
 
-static void launch_transposed(Convolution *c, int type) {
+static bool launch_transposed(Convolution *c, int type) {
     const ConvolutionKernels *kernels = &tensor_kernels->convolution[type];
     c->strips = parts(c->channels, tensor_kernels->matmul[type].strip_rows);
     const int64_t strip = parts(c->channels, c->strips) * c->taps * c->filters;
@@ -79,23 +140,27 @@ static void launch_transposed(Convolution *c, int type) {
     tensor_launch(kernels->pack_channels, c, sizeof *c, c->groups * c->strips, parts(GRAIN / 8, strip));
     tensor_launch(kernels->transposed, c, sizeof *c, units,
                   larger(parts(GRAIN, strip * c->places), parts(units, PIECES)));
+    return true;
 }
 
 /* With operands of one dtype that computes, none of them and no result empty. The transposed convolution reads what the
  * convolution that it is the adjoint of would write. */
 static bool compute(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const Filtering *f, ct_tensor *y) {
     const int type = x->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32;
-    const Filtering adjoint = tensor_convolve_adjoint(f, x->shape, weight->shape, x->ndim);
-    const bool transposed = f->flipped && product3(adjoint.spread) == 1;
-    Convolution c = transposed ? describe(y, weight, &adjoint, false) : describe(x, weight, f, bias != NULL);
-    ct_tensor *packed = tensor_new((ct_dtype)x->dtype, CT_DIMS(c.groups * c.filters * (c.taps * c.channels + 1)));
+    const bool by_filters = product3(f->spread) == 1 && fills_vectors(y->shape[1] / f->groups, type);
+    const bool transposed = f->flipped && !by_filters;
+    Filtering filtering = transposed ? tensor_convolve_adjoint(f, x->shape, weight->shape, x->ndim) : *f;
+    if (by_filters && !(x = pad_rows(x, weight, &filtering))) return false;
+    Convolution c = describe(transposed ? y : x, weight, &filtering);
+    const int64_t columns = tensor_kernels->matmul[type].panel_columns;
+    const int64_t filters = by_filters ? parts(c.filters, columns) * columns : c.filters;
+    ct_tensor *packed = tensor_new((ct_dtype)x->dtype, CT_DIMS(c.groups * filters * (c.depth + 1)));
     if (!packed) return false;
     c.x = x->data, c.weight = weight->data, c.packed = packed->data;
     c.bias = bias ? bias->data : NULL;
     c.y = transposed ? x->data : y->data;
     c.slopes = y->data;
-    (transposed ? launch_transposed : launch_panels)(&c, type);
-    return true;
+    return (by_filters ? launch_by_filters : transposed ? launch_transposed : launch_by_places)(&c, type);
 }
 
 ct_tensor *tensor_convolve(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const Filtering *filtering) {
@@ -103,8 +168,7 @@ ct_tensor *tensor_convolve(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, con
     const ct_dtype given = tensor_result_dtype((ct_tensor *[]){x, weight, bias}, bias ? 3 : 2);
     const ct_dtype dtype = tensor_wide_dtype(given);
     if (!tensor_plainly(&x, dtype) || !tensor_plainly(&weight, dtype) || !tensor_plainly(&bias, dtype)) return NULL;
-    const Convolution c = describe(x, weight, filtering, bias != NULL);
-    const Shape shape = result_shape(x, &c);
+    const Shape shape = result_shape(x, weight, filtering);
     if (!tensor_check_shape(dtype, shape.sizes, shape.ndim)) return NULL;
     ct_tensor *y = tensor_new(dtype, shape.sizes, shape.ndim);
     if (!y) return NULL;
@@ -128,32 +192,40 @@ Filtering tensor_convolve_adjoint(const Filtering *f, const int64_t *x_shape, co
     return adjoint;
 }
 
-/* Few weights are summed for parts of the images, many for all at once. */
-static void launch_weights(Convolution *c, int type) {
+static bool launch_weights(Convolution *c, int type) {
     const ConvolutionKernels *kernels = &tensor_kernels->convolution[type];
     const MatrixKernels *matrix = &tensor_kernels->matmul[type];
-    c->depth_strips = parts(c->depth, matrix->strip_rows);
-    const int64_t units = c->parts * c->groups * parts(c->filters, matrix->panel_columns) * c->depth_strips;
-    const int64_t block = matrix->strip_rows * smaller(c->filters, matrix->panel_columns);
+    cut_planes(c, CONVOLUTION_PLACES);
+    ct_tensor *offsets = offset_table((int64_t[]){1, parts(c->out[1], c->row_blocks), parts(c->out[2], c->row_parts)},
+                                      (int64_t[]){0, c->stride[1] * c->size[2], c->stride[2]});
+    if (!offsets) return false;
+    c->offsets = (const int64_t *)offsets->data;
+    const int64_t rows = larger(c->channels, c->kernel[2]); /* a tile's are channels or taps of a row */
+    c->strips = c->depth / rows * parts(rows, matrix->strip_rows);
+    const int64_t units = c->parts * c->groups * parts(c->filters, matrix->panel_columns) * c->strips;
+    const int64_t block = parts(c->depth, c->strips) * smaller(c->filters, matrix->panel_columns);
     const int64_t work = parts(c->images, c->parts) * c->places * block;
     tensor_launch(kernels->weight_slopes, c, sizeof *c, units, larger(parts(GRAIN, work), parts(units, PIECES)));
+    return true;
 }
 
-/* The parts' sums [parts, groups, taps · channels (+ 1), filters] joined as they are asked for. */
+/* The parts' sums [parts, groups, depth (+ 1), filters] joined as they are asked for. */
 static bool join(ct_tensor *sums, const Convolution *c, const ct_tensor *weight, ct_tensor **weight_slope,
                  ct_tensor **bias_slope) {
     ct_tensor *sum = tensor_sum(sums, 1, false);
     if (sum && bias_slope) {
-        *bias_slope = tensor_slice(sum, 1, c->depth - 1, 1, 1);
+        *bias_slope = tensor_slice(sum, 1, c->depth, 1, 1);
         *bias_slope = *bias_slope ? tensor_reshape(*bias_slope, CT_DIMS(c->groups * c->filters)) : NULL;
-        sum = *bias_slope ? tensor_slice(sum, 1, 0, c->depth - 1, 1) : NULL;
+        sum = *bias_slope ? tensor_slice(sum, 1, 0, c->depth, 1) : NULL;
     }
-    sum = sum ? tensor_reshape(sum, CT_DIMS(c->groups, c->taps, c->channels, c->filters)) : NULL;
-    sum = sum ? tensor_permute(sum, (int64_t[]){0, 3, 2, 1}) : NULL;
+    const int64_t rows = c->kernel[0] * c->kernel[1];
+    sum = sum ? tensor_reshape(sum, CT_DIMS(c->groups, rows, c->channels, c->kernel[2], c->filters)) : NULL;
+    sum = sum ? tensor_permute(sum, (int64_t[]){0, 4, 2, 1, 3}) : NULL;
     *weight_slope = sum ? tensor_reshape(sum, weight->shape, weight->ndim) : NULL;
     return *weight_slope != NULL;
 }
 
+/* Few weights are summed for parts of the images, many for all at once. */
 bool tensor_convolve_weight_slopes(ct_tensor *x, const ct_tensor *weight, ct_tensor *g, const Filtering *filtering,
                                    ct_tensor **weight_slope, ct_tensor **bias_slope) {
     if (filtering->flipped) { /* weight is that of the adjoint, which takes g to x */
@@ -162,15 +234,17 @@ bool tensor_convolve_weight_slopes(ct_tensor *x, const ct_tensor *weight, ct_ten
         return tensor_convolve_weight_slopes(g, weight, x, &adjoint, weight_slope, NULL);
     }
     const ct_dtype dtype = tensor_wide_dtype(tensor_result_dtype((ct_tensor *[]){x, g}, 2));
+    const bool empty = x->numel == 0 || g->numel == 0;
+    Filtering inner = *filtering;
     if (!tensor_plainly(&x, dtype) || !tensor_plainly(&g, dtype)) return false;
-    Convolution c = describe(x, weight, filtering, bias_slope != NULL);
+    if (!empty && !(x = pad_rows(x, weight, &inner))) return false;
+    Convolution c = describe(x, weight, &inner);
+    c.sums_bias = bias_slope != NULL;
     c.parts = smaller(larger(1, smaller(c.images, PIECES)), larger(1, x->numel / larger(1, 4 * weight->numel)));
-    ct_tensor *sums = tensor_new(dtype, CT_DIMS(c.parts, c.groups, c.depth, c.filters));
+    ct_tensor *sums = tensor_new(dtype, CT_DIMS(c.parts, c.groups, c.depth + c.sums_bias, c.filters));
     if (!sums) return false;
-    if (x->numel == 0 || g->numel == 0) tensor_fill(sums, 0);
-    else if (sums->numel > 0) {
-        c.x = x->data, c.y = g->data, c.sums = sums->data;
-        launch_weights(&c, dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32);
-    }
+    tensor_fill(sums, 0);
+    c.x = x->data, c.y = g->data, c.sums = sums->data;
+    if (!empty && sums->numel > 0 && !launch_weights(&c, dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32)) return false;
     return join(sums, &c, weight, weight_slope, bias_slope);
 }

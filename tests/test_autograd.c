@@ -137,6 +137,25 @@ START_TEST(gradients_of_chosen_inputs) {
 }
 END_TEST
 
+/* relu's rule may write over its result's gradient, but not where that is shared, asked for, kept or the user's. */
+START_TEST(gradients_that_others_see_are_not_written_over) {
+    ct_tensor *x = ct_set_requires_grad(make_f64(CT_DIMS(2), 2, -3), true), *grads[2];
+    ct_tensor *y = ct_relu(x), *twice = ct_mul_scalar(y, 2), *dy = make_f64(CT_DIMS(2), 5, 7);
+    ct_gradients(&twice, 1, (ct_tensor *[]){y, x}, 2, &dy, CT_RETAIN_GRAPH, grads);
+    assert_values("asked for", grads[0], 0, 10, 14);
+    assert_values("behind", grads[1], 0, 10, 0);
+    ct_gradients(&y, 1, &x, 1, &dy, CT_RETAIN_GRAPH, grads);
+    assert_values("the user's", dy, 0, 5, 7);
+    ct_retain_grad(y);
+    ct_backward(ct_sum(twice));
+    assert_values("kept", ct_grad(y), 0, 2, 2);
+    ct_tensor *z = ct_mul_scalar(ct_add(ct_relu(x), ct_add(ct_relu(ct_neg(x)), x)), 3), *three[] = {ct_ones_like(z)};
+    ct_gradients(&z, 1, &x, 1, three, 0, grads);
+    assert_values("shared", grads[0], 0, 6, 0);
+    assert_no_error();
+}
+END_TEST
+
 START_TEST(recording_is_switched_off_and_on) {
     ct_tensor *x = leaf(ct_scalar(CT_F64, 3));
     {
@@ -403,6 +422,7 @@ Suite *autograd_suite(void) {
     tcase_add_test(c, retained_graph_walks_again);
     tcase_add_test(c, higher_orders);
     tcase_add_test(c, gradients_of_chosen_inputs);
+    tcase_add_test(c, gradients_that_others_see_are_not_written_over);
     tcase_add_test(c, recording_is_switched_off_and_on);
     tcase_add_test(c, gradient_is_set_from_outside);
     tcase_add_test(c, leaf_refuses_in_place);

@@ -16,6 +16,10 @@ static const Case cases[] = {
     {3, 7, 12, 19, 33, {2, 3}, {.stride = {2, 2}, .padding = {1, 1}}},
     {1, 20, 6, 33, 70, {3, 2}, {.dilation = {2, 3}, .padding = {3, 4}}},
     {20, 3, 4, 4, 300, {4, 3}, {.padding = {2, 2}}},
+    {2, 3, 3, 300, 16, {2, 3}, {.padding = {1, 1}}},
+    {2, 17, 4, 5, 16, {2, 3}, {.padding = {5, 4}}},
+    {1, 40, 6, 7, 48, {3, 3}, {.padding = {1, 1}}},
+    {2, 6, 11, 12, 24, {1, 7}, {.stride = {3, 2}, .padding = {0, 3}, .dilation = {1, 2}}},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -92,6 +96,60 @@ START_TEST(threads_do_not_matter) {
 }
 END_TEST
 
+static const ct_pool_params pools[] = {
+    {.kernel = {2, 2}},
+    {.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}},
+    {.kernel = {3, 2}, .stride = {2, 2}, .padding = {1, 1}},
+    {.kernel = {2, 3}, .stride = {1, 3}, .dilation = {2, 2}},
+};
+enum { POOLS = sizeof pools / sizeof *pools, LEAST_WIDTH = 5, MOST_WIDTH = 67 };
+
+/* The places of the largest of a plane's windows. */
+static void find_largest(const float *plane, int64_t height, int64_t width, const ct_pool_params *p, const int64_t *out,
+                         int64_t *places) {
+    const int64_t row = p->stride[0] ? p->stride[0] : p->kernel[0], column = p->stride[1] ? p->stride[1] : p->kernel[1];
+    const int64_t steps[] = {p->dilation[0] ? p->dilation[0] : 1, p->dilation[1] ? p->dilation[1] : 1};
+    for (int64_t i = 0; i < out[0] * out[1]; i++) {
+        places[i] = -1;
+        for (int64_t tap = 0; tap < p->kernel[0] * p->kernel[1]; tap++) {
+            const int64_t h = i / out[1] * row - p->padding[0] + tap / p->kernel[1] * steps[0];
+            const int64_t w = i % out[1] * column - p->padding[1] + tap % p->kernel[1] * steps[1];
+            if (h < 0 || h >= height || w < 0 || w >= width) continue;
+            if (places[i] < 0 || plane[h * width + w] > plane[places[i]]) places[i] = h * width + w;
+        }
+    }
+}
+
+/* Rows of any length, in every table: what is largest, and where ones as its gradient flow to. */
+START_TEST(windows_of_any_rows) {
+    enum { PLANES = 3, HEIGHT = 6, MOST = HEIGHT * (MOST_WIDTH + 2) };
+    const ct_pool_params *p = &pools[_i % POOLS];
+    const int64_t width = LEAST_WIDTH + _i / POOLS;
+    ct_tensor *x = leaf(CT_F32, CT_DIMS(1, PLANES, HEIGHT, width), 5);
+    for (int table = 0; table < tensor_simd_count(); table++) {
+        tensor_simd_force(table);
+        ct_tensor *y = ct_max_pool2d(x, p), *ones = ct_ones_like(y), *dx;
+        assert_no_error();
+        ct_gradients(&y, 1, &x, 1, &ones, 0, &dx);
+        assert_no_error();
+        const int64_t *out = ct_shape(y) + 2, windows = out[0] * out[1];
+        for (int64_t plane = 0; plane < PLANES; plane++) {
+            const float *numbers = (const float *)ct_data(x) + plane * HEIGHT * width;
+            const float *slopes = (const float *)ct_data(dx) + plane * HEIGHT * width;
+            float counts[MOST] = {0};
+            int64_t places[MOST];
+            find_largest(numbers, HEIGHT, width, p, out, places);
+            for (int64_t i = 0; i < windows; i++) {
+                ck_assert(((const float *)ct_data(y))[plane * windows + i] == numbers[places[i]]);
+                counts[places[i]]++;
+            }
+            for (int64_t i = 0; i < HEIGHT * width; i++) ck_assert(slopes[i] == counts[i]);
+        }
+    }
+    tensor_simd_force(-1);
+}
+END_TEST
+
 /* The first of equal ones takes the gradient; a NaN wins. */
 START_TEST(ties_and_nan_in_windows) {
     const ct_pool_params pairs = {.kernel = {2}};
@@ -108,6 +166,8 @@ Suite *convolution_suite(void) {
     TCase *convolutions = support_case(suite, "convolutions");
     tcase_add_loop_test(convolutions, convolutions_are_right_in_every_table, 0, 2 * CASES);
     tcase_add_loop_test(convolutions, threads_do_not_matter, 0, CASES);
-    tcase_add_test(support_case(suite, "pools"), ties_and_nan_in_windows);
+    TCase *windows = support_case(suite, "pools");
+    tcase_add_loop_test(windows, windows_of_any_rows, 0, POOLS * (MOST_WIDTH - LEAST_WIDTH + 1));
+    tcase_add_test(windows, ties_and_nan_in_windows);
     return suite;
 }

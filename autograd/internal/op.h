@@ -46,6 +46,7 @@ typedef struct {
     ct_tensor *extra;    /* set by forward, handed to the rules: a mask, indices, … */
     const Further *further; /* or NULL; set by forward */
     const Node *node;    /* for rules */
+    bool spare;          /* for fused rules: nobody else sees g, which may become a gradient */
 } Call;
 
 /* Which values a rule reads. */

@@ -69,6 +69,8 @@ void autograd_put_back(Unpacked *u);
 
 /* ---- accumulate.c: sums of gradients, in the walk and in leaves ---- */
 
+/* Whether nobody else sees x, so that it may be written over. */
+bool autograd_is_private(const ct_tensor *x);
 /* Adds g to what has come in for a node; false with an error. */
 bool autograd_accumulate(const Walk *w, Slot *slot, ct_tensor *g);
 /* Gives the leaves, and the inner nodes that keep theirs, what has come in for them. Every failure comes before the first

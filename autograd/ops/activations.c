@@ -20,10 +20,20 @@
     static const Op name_##_op = {.name = #name_, .formula = formula_, .forward = name_##_forward, \
                                   .vjp = name_##_vjp, .fused = fused_, .reads = {reads_}};
 
+/* A kernel of g and one more, written over g if that is spare; else NULL. */
+static ct_tensor *over_gradient(const Call *c, const Rows *rows, ct_tensor *g, ct_tensor *value) {
+    if (!c->spare || g->dtype != value->dtype || (g->dtype != CT_F32 && g->dtype != CT_F64)) return NULL;
+    const int type = g->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32;
+    tensor_rows_in_place(rows->of[type], (ct_tensor *[]){g, g, value}, 3, (double[ROW_PARAMETERS]){0});
+    tensor_bump(g);
+    return g;
+}
+
 /* A fused rule: one kernel of g and the result, or the operand. */
 #define FUSED_RULE(name_, value)                                                          \
     static bool name_##_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {             \
-        return (dxs[0] = tensor_##name_##_slope(g, value)) != NULL;                       \
+        dxs[0] = over_gradient(c, &tensor_kernels->name_##_slope, g, value);              \
+        return dxs[0] || (dxs[0] = tensor_##name_##_slope(g, value));                     \
     }
 
 #define WITHOUT_PARAMETERS(name_)                   \

@@ -197,30 +197,44 @@ typedef struct {
 enum { ATTENTION_QUERIES = 64, ATTENTION_KEYS = 256 }; /* in a block; keys are whole panels */
 
 /* Filters over three dims (those that an operand lacks have size 1): for each image and group,
- *   y[f, q] = bias[f] + Σ weight[f, c, t] · x'[c, q · stride + t · dilation - pad],
- * where x' is x with `spread` - 1 zeros between neighbours, and zeros around. x is [images, groups · channels, size], y
- * [images, groups · filters, out], both row-major. */
+ *   y[f, q] = bias[f] + Σ weight[f, c, t] · x[c, q · stride + t · dilation - pad],
+ * with zeros around x. x is [images, groups · channels, size], y [images, groups · filters, out], both row-major. */
 typedef struct {
     const char *x, *weight, *bias; /* a bias or NULL */
     char *y;                       /* the result; or, for the weights' slopes, its gradient */
-    char *packed;                  /* the filters: [groups, depth · filters], strip by strip */
+    char *packed;                  /* the weights, as the kernel reads them */
     char *slopes;                  /* of x, from y as its gradient, for the transposed convolution */
-    char *sums;                    /* of the weights: [parts, groups, depth, filters] */
-    int64_t size[3], out[3], kernel[3], stride[3], spread[3], pad[3], dilation[3];
+    char *sums;                    /* of the weights: [parts, groups, depth (+ 1 for a bias), filters] */
+    const int64_t *offsets;        /* of what a tile reads of x, from the first number that it reads */
+    int64_t size[3], out[3], kernel[3], stride[3], pad[3], dilation[3];
     int64_t images, groups, channels, filters, parts; /* channels and filters of a group; parts of the images */
     int64_t plane, places, taps, numel;               /* products of size, out and kernel; all of x */
-    int64_t depth, strips, depth_strips;              /* taps · channels, 1 more for a bias; strips of filters, of depth */
+    int64_t depth, strips;                            /* taps · channels; strips of filters, channels or depth */
+    int64_t row_blocks, row_parts;                    /* that a plane of y is cut into; one of them is 1 */
     int64_t weight_group, weight_filter, weight_channel; /* strides; taps are neighbours */
     bool flipped;    /* the order of taps is */
-    bool neighbours; /* neighbours in a row of y meet neighbours in x: stride and spread are 1 there */
+    bool neighbours; /* neighbours in a row of y meet neighbours in x: stride is 1 there */
+    bool sums_bias;
 } Convolution;
 
-enum { CONVOLUTION_PLACES = 128 }; /* of the result, that the weights' slopes take at once: no less than columns in a panel */
+/* Of a result's places: what the weights' slopes take at once, no less than columns in a panel. Of its numbers: what is
+ * computed before it is transposed. */
+enum { CONVOLUTION_PLACES = 128, CONVOLUTION_NUMBERS = 8192 };
 
-/* Kernels over a Convolution. */
+/* Rows of `size` numbers of x, each to begin at `before` in a row of `width` zeros. */
 typedef struct {
-    Kernel *pack_filters;  /* over strips of all groups */
-    Kernel *convolve;      /* over panels: images × groups × panels of y */
+    const char *x;
+    char *y;
+    int64_t size, before, width, rows;
+} RowPadding;
+
+/* Kernels over a Convolution (the first over a RowPadding). */
+typedef struct {
+    Kernel *pad_rows;      /* over rows */
+    Kernel *pack_panels;   /* over panels of filters of all groups */
+    Kernel *by_filters;    /* over groups × panels of filters × images × parts of y's planes */
+    Kernel *pack_filters;  /* over strips of filters of all groups */
+    Kernel *by_places;     /* over panels: images × groups × panels of y */
     Kernel *pack_channels; /* over strips of all groups */
     Kernel *transposed;    /* over images × groups × strips of channels */
     Kernel *weight_slopes; /* over parts × groups × panels of filters × strips of depth */

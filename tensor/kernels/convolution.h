@@ -12,7 +12,7 @@ typedef S(Lane) S(Mask) __attribute__((vector_size(LANES * sizeof(T))));
 /* Places [at, at + n) of a block, neighbours in a row of the result. */
 typedef struct {
     int64_t at, n;
-    int64_t place[3]; /* in the spread operand, that the first of them meets with the first tap, */
+    int64_t place[3]; /* that the first of them meets with the first tap, */
     int64_t from;     /* and where that lies */
 } S(Piece);
 
@@ -20,7 +20,7 @@ typedef struct {
     int64_t count;
     bool inside;     /* whether all that they meet lies in the operand, neighbours beside each other */
     int64_t last[3]; /* the last tap's place */
-    S(Piece) pieces[CONVOLUTION_PLACES];
+    S(Piece) pieces[COLUMNS];
 } S(Block);
 
 static inline int64_t S(offset)(const Convolution *c, const int64_t *place) {
@@ -33,7 +33,7 @@ static inline bool S(is_within)(const Convolution *c, const T *x, int64_t channe
     return x + from >= low && x + (channels - 1) * c->plane + from + LANES <= high;
 }
 
-/* Where a tap lies from the first one, in the spread operand; and the next one. */
+/* Where a tap lies from the first one; and the next one. */
 static inline void S(tap_place)(const Convolution *c, int64_t tap, int64_t *place) {
     place[2] = tap % c->kernel[2] * c->dilation[2];
     place[1] = tap / c->kernel[2] % c->kernel[1] * c->dilation[1];
@@ -122,7 +122,7 @@ static void S(copy_clipped)(const Convolution *c, const S(Block) *block, const S
         }
 }
 
-/* For any strides, and where the operand is spread: the place that each column meets with one tap, or -1. */
+/* For any strides: the place that each column meets with one tap, or -1. */
 static int64_t S(meet_tap)(const Convolution *c, const S(Block) *block, const int64_t *tap, int64_t *from) {
     int64_t places = 0;
     for (int64_t i = 0; i < block->count; i++)
@@ -130,18 +130,17 @@ static int64_t S(meet_tap)(const Convolution *c, const S(Block) *block, const in
             int64_t at[3];
             bool hit = true;
             for (int d = 0; d < 3; d++) {
-                const int64_t place = block->pieces[i].place[d] + tap[d] + (d == 2 ? j * c->stride[2] : 0);
-                at[d] = place / c->spread[d];
-                hit = hit && place >= 0 && at[d] < c->size[d] && at[d] * c->spread[d] == place;
+                at[d] = block->pieces[i].place[d] + tap[d] + (d == 2 ? j * c->stride[2] : 0);
+                hit = hit && at[d] >= 0 && at[d] < c->size[d];
             }
             from[places++] = hit ? S(offset)(c, at) : -1;
         }
     return places;
 }
 
-static void S(copy_spread)(const Convolution *c, const S(Block) *block, const int64_t *tap, const T *x, int64_t n,
+static void S(copy_strided)(const Convolution *c, const S(Block) *block, const int64_t *tap, const T *x, int64_t n,
                            T *out, int64_t width) {
-    int64_t from[CONVOLUTION_PLACES];
+    int64_t from[COLUMNS];
     const int64_t places = S(meet_tap)(c, block, tap, from);
     for (; n > 0; n--, x += c->plane, out += width)
         for (int64_t i = 0; i < places; i++) out[i] = from[i] < 0 ? 0 : x[from[i]];
@@ -152,7 +151,7 @@ static void S(pack_patches)(const Convolution *c, const S(Block) *block, const T
                             int64_t width) {
     int64_t channel = k % c->channels, tap[3];
     const int64_t end_k = c->taps * c->channels;
-    S(Clipped) clipped[CONVOLUTION_PLACES];
+    S(Clipped) clipped[COLUMNS];
     const T *begin = (const T *)c->x, *end = begin + c->numel;
     const int64_t furthest = block->pieces[block->count - 1].from + S(offset)(c, block->last);
     const bool inside = block->inside && S(is_within)(c, x, c->channels, furthest, begin, end);
@@ -163,7 +162,7 @@ static void S(pack_patches)(const Convolution *c, const S(Block) *block, const T
         if (inside) S(copy_inside)(c, block, in + S(offset)(c, tap), rows, out, width);
         else if (c->neighbours && S(clip)(c, block, tap, x, c->channels, begin, end, clipped))
             S(copy_clipped)(c, block, clipped, in, rows, out, width);
-        else S(copy_spread)(c, block, tap, in, rows, out, width);
+        else S(copy_strided)(c, block, tap, in, rows, out, width);
         S(next_tap)(c, tap);
     }
     if (depth > 0)
@@ -181,7 +180,7 @@ static int64_t S(pack_filters)(const void *arguments, int64_t begin, int64_t end
             const T *w = (const T *)c->weight + group * c->weight_group + (first + i) * c->weight_filter;
             for (int64_t channel = 0; channel < c->channels; channel++, w += c->weight_channel)
                 for (int64_t tap = 0; tap < c->taps; tap++)
-                    out[(tap * c->channels + channel) * rows + i] = w[c->flipped ? c->taps - 1 - tap : tap];
+                    out[(tap * c->channels + channel) * rows + i] = w[tap];
             if (c->bias) out[(c->depth - 1) * rows + i] = ((const T *)c->bias)[group * c->filters + first + i];
         }
     }
@@ -189,7 +188,7 @@ static int64_t S(pack_filters)(const void *arguments, int64_t begin, int64_t end
 }
 
 /* Panels [begin, end) of the result, those of an image's group one after another. */
-static int64_t S(convolve)(const void *arguments, int64_t begin, int64_t end) {
+static int64_t S(convolve_by_places)(const void *arguments, int64_t begin, int64_t end) {
     const Convolution *c = arguments;
     T panel[MATRIX_DEPTH * COLUMNS + LANES] __attribute__((aligned(64))), start[COLUMNS] = {0};
     S(Block) block;
@@ -250,9 +249,9 @@ static void S(add_clipped)(const Convolution *c, const S(Block) *block, const S(
     }
 }
 
-static void S(add_spread)(const Convolution *c, const S(Block) *block, const int64_t *tap, const T *columns, int64_t n,
+static void S(add_strided)(const Convolution *c, const S(Block) *block, const int64_t *tap, const T *columns, int64_t n,
                           T *x) {
-    int64_t from[CONVOLUTION_PLACES];
+    int64_t from[COLUMNS];
     const int64_t places = S(meet_tap)(c, block, tap, from);
     for (; n > 0; n--, x += c->plane, columns += COLUMNS)
         for (int64_t i = 0; i < places; i++)
@@ -283,7 +282,7 @@ static void S(spread_panel)(const Convolution *c, const T *y, int64_t first, con
             if (inside) S(add_clipped)(c, &block, clipped, sums, n, x + S(offset)(c, tap));
             else if (c->neighbours && S(clip)(c, &block, tap, x, n, x, end, clipped))
                 S(add_clipped)(c, &block, clipped, sums, n, x);
-            else S(add_spread)(c, &block, tap, sums, n, x);
+            else S(add_strided)(c, &block, tap, sums, n, x);
         }
     }
 }
@@ -306,45 +305,4 @@ static int64_t S(convolve_transposed)(const void *arguments, int64_t begin, int6
     return -1;
 }
 
-/* ---- the weights' gradient ---- */
-
-/* The weights' gradient [depth, filters] from some images: strips [begin, end) of a panel of filters, in the order
- * (part of the images, group, panel, strip). */
-static void S(add_weight_slopes)(const Convolution *c, int64_t outer, int64_t begin, int64_t end) {
-    T panel[CONVOLUTION_PLACES * COLUMNS] __attribute__((aligned(64)));
-    T strip[ROWS * CONVOLUTION_PLACES + LANES], start[COLUMNS] = {0};
-    S(Block) block;
-    const int64_t panels = (c->filters + COLUMNS - 1) / COLUMNS, first = outer % panels * COLUMNS;
-    const int64_t group = outer / panels % c->groups, part = outer / panels / c->groups;
-    const int64_t columns = c->filters - first < COLUMNS ? c->filters - first : COLUMNS;
-    const int64_t start_image = part * c->images / c->parts, end_image = (part + 1) * c->images / c->parts;
-    T *sums = (T *)c->sums + (part * c->groups + group) * c->depth * c->filters + first;
-    for (int64_t image = start_image; image < end_image; image++)
-        for (int64_t p = 0; p < c->places; p += CONVOLUTION_PLACES) {
-            const int64_t n = c->places - p < CONVOLUTION_PLACES ? c->places - p : CONVOLUTION_PLACES;
-            const T *x = (const T *)c->x + (image * c->groups + group) * c->channels * c->plane;
-            const T *g = (const T *)c->y + ((image * c->groups + group) * c->filters + first) * c->places + p;
-            S(Tile) tile = {.depth = n, .a = strip, .b = panel, .a_row = n, .a_column = 1, .b_row = COLUMNS,
-                            .c_row = c->filters, .start = start, .add = image > start_image || p > 0};
-            S(pack_panel_at)((const char *)g, OWN_TYPE, 1, c->places, columns, n, panel);
-            S(cut_block)(c, p, n, &block);
-            for (int64_t s = begin; s < end; s++) {
-                const int64_t row = s * c->depth / c->depth_strips, rows = (s + 1) * c->depth / c->depth_strips - row;
-                S(pack_patches)(c, &block, x, row, rows, strip, n);
-                tile.c = sums + row * c->filters;
-                S(multiply_tile)(&tile, rows, columns);
-            }
-        }
-}
-
-static int64_t S(convolve_weight_slopes)(const void *arguments, int64_t begin, int64_t end) {
-    const Convolution *c = arguments;
-    while (begin < end) {
-        const int64_t s = begin % c->depth_strips;
-        const int64_t stop = c->depth_strips - s < end - begin ? c->depth_strips : s + (end - begin);
-        S(add_weight_slopes)(c, begin / c->depth_strips, s, stop);
-        begin += stop - s;
-    }
-    return -1;
-}
 #undef COLUMNS

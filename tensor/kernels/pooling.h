@@ -20,43 +20,55 @@ ALWAYS_INLINE void S(take_larger)(const S(PoolLine) *numbers, int32_t at, int32_
     largest->places = (taken & (at + lanes * step)) | (~taken & largest->places);
 }
 
-/* One tap of windows of which the first n count; it meets columns from `column` on of row h. Vectors may read beyond a
- * row, but not beyond x. */
-ALWAYS_INLINE void S(meet_row)(const Pool *p, const T *x, int64_t h, int64_t column, int64_t n, S(Largest) *largest) {
-    const int64_t stride = p->stride[1], size = p->size[1];
-    const T *in = x + h * size + column;
-    const bool inside = column >= 0 && column + (n - 1) * stride < size &&
-                        in + S(pool_lanes) * stride <= (const T *)p->x + p->numel;
-    S(PoolLine) line;
-    if (inside && stride == 1) line = *(const S(PoolLine) *)in;
-    else if (inside && stride == 2)
-        line = __builtin_shufflevector(*(const S(PoolLine) *)in, *(const S(PoolLine) *)(in + S(pool_lanes)), 0, 2, 4, 6,
-                                       8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    else
-        for (int64_t i = 0; i < S(pool_lanes); i++) {
-            const int64_t w = column + i * stride;
-            line[i] = i < n && w >= 0 && w < size ? in[i * stride] : -(T)INFINITY;
+/* What the first n of 16 windows meet with one tap: columns from `column` on of a row, `step` apart. */
+static void S(clipped_line)(const T *row, int64_t size, int64_t column, int64_t step, int64_t n, S(PoolLine) *line) {
+    *line = (S(PoolLine)){0} - (T)INFINITY;
+    for (int64_t i = 0; i < n; i++)
+        if (column + i * step >= 0 && column + i * step < size) (*line)[i] = row[column + i * step];
+}
+
+/* The same for all of 16, whose numbers lie in x: every one, or every second. */
+ALWAYS_INLINE void S(whole_line)(const T *in, const int step, S(PoolLine) *line) {
+    *line = *(const S(PoolLine) *)in;
+    if (step == 2)
+        *line = __builtin_shufflevector(*line, *(const S(PoolLine) *)(in + S(pool_lanes)), 0, 2, 4, 6, 8, 10, 12, 14, 16,
+                                        18, 20, 22, 24, 26, 28, 30);
+}
+
+/* 16 windows of which n count, from `column` on in rows from `top` on. A known step (1 or 2) takes vectors, which may
+ * read beyond rows, but not beyond x. */
+ALWAYS_INLINE void S(meet_taps)(const Pool *p, const T *x, int64_t top, int64_t column, int64_t n, const int step,
+                                S(Largest) *largest) {
+    const int64_t stride = step ? step : p->stride[1], size = p->size[1], dilation = p->dilation[0];
+    const int64_t bottom = top + p->kernel[0] * dilation, end = bottom < p->size[0] ? bottom : p->size[0];
+    for (int64_t h = top < 0 ? top + (dilation - 1 - top) / dilation * dilation : top; h < end; h += dilation)
+        for (int64_t l = 0; l < p->kernel[1]; l++) {
+            const int64_t at = column + l * p->dilation[1];
+            S(PoolLine) line;
+            if (step) S(whole_line)(x + h * size + at, step, &line);
+            else S(clipped_line)(x + h * size, size, at, stride, n, &line);
+            S(take_larger)(&line, (int32_t)(h * size + at), (int32_t)stride, largest);
         }
-    S(take_larger)(&line, (int32_t)(h * size + column), (int32_t)stride, largest);
 }
 
 /* 16 windows from the first-th of a row on, of which n count. */
 ALWAYS_INLINE void S(max_pool_part)(const Pool *p, const T *x, int64_t row, int64_t first, int64_t n,
                                     S(Largest) *largest) {
-    const int64_t top = row * p->stride[0] - p->pad[0];
+    const int64_t top = row * p->stride[0] - p->pad[0], column = first * p->stride[1] - p->pad[1];
     const int64_t tap = top < 0 ? (p->dilation[0] - 1 - top) / p->dilation[0] : 0; /* the first one within x */
-    const int32_t start = (int32_t)((top + tap * p->dilation[0]) * p->size[1]);
+    const int64_t bottom = top + (p->kernel[0] - 1) * p->dilation[0], right = column + (p->kernel[1] - 1) * p->dilation[1];
+    const T *last = x + (bottom < p->size[0] ? bottom : p->size[0] - 1) * p->size[1] + right;
+    const bool inside = column >= 0 && right + (n - 1) * p->stride[1] < p->size[1] &&
+                        last + S(pool_lanes) * p->stride[1] <= (const T *)p->x + p->numel;
     largest->numbers = (S(PoolLine)){0} - (T)INFINITY;
-    largest->places = *(const S(PoolPlaces) *)(p->firsts + first) + start;
-    for (int64_t k = tap; k < p->kernel[0]; k++) {
-        const int64_t h = top + k * p->dilation[0];
-        if (h >= p->size[0]) break;
-        for (int64_t l = 0; l < p->kernel[1]; l++)
-            S(meet_row)(p, x, h, first * p->stride[1] + l * p->dilation[1] - p->pad[1], n, largest);
-    }
+    largest->places = *(const S(PoolPlaces) *)(p->firsts + first) + (int32_t)((top + tap * p->dilation[0]) * p->size[1]);
+    if (inside && p->stride[1] == 1) S(meet_taps)(p, x, top, column, n, 1, largest);
+    else if (inside && p->stride[1] == 2) S(meet_taps)(p, x, top, column, n, 2, largest);
+    else S(meet_taps)(p, x, top, column, n, 0, largest);
 }
 
-static void S(max_pool)(const Pool *p, int64_t begin, int64_t end) {
+static void S(max_pool)(const Pool *arguments, int64_t begin, int64_t end) {
+    const Pool pool = *arguments, *p = &pool; /* that what is stored cannot change */
     const int64_t columns = p->out[1], windows = p->out[0] * columns;
     T *y = (T *)p->y + begin * windows, *y_end = (T *)p->y + end * windows;
     int32_t *places = p->places + begin * windows;
@@ -70,8 +82,9 @@ static void S(max_pool)(const Pool *p, int64_t begin, int64_t end) {
                     *(S(PoolLine) *)(y + i) = largest.numbers;
                     *(S(PoolPlaces) *)(places + i) = largest.places;
                 } else {
-                    memcpy(y + i, &largest.numbers, (size_t)n * sizeof *y);
-                    memcpy(places + i, &largest.places, (size_t)n * sizeof *places);
+                    const S(Largest) last = largest; /* so that others need no memory */
+                    memcpy(y + i, &last.numbers, (size_t)n * sizeof *y);
+                    memcpy(places + i, &last.places, (size_t)n * sizeof *places);
                 }
             }
 }

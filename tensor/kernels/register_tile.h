@@ -10,6 +10,7 @@ static inline __attribute__((always_inline)) void W(tile)(const S(Tile) *t, cons
     const T *a = t->a, *a5 = a + 5 * t->a_row, *a10 = a5 + 5 * t->a_row; /* a row is then one address away */
     const T *b = t->b;
     const int64_t depth = t->depth, a_row = t->a_row, a_column = t->a_column, b_row = t->b_row;
+    const int64_t *offsets = t->offsets;
     T *keep = t->keep;
     W(Vector) sum[ROWS][VECTORS], row[VECTORS];
 #pragma GCC unroll 16
@@ -22,6 +23,7 @@ static inline __attribute__((always_inline)) void W(tile)(const S(Tile) *t, cons
             PREFETCH(t->c + i * t->c_row + (V - 1) * WIDTH);
         }
     for (int64_t k = 0; k < depth; k++) {
+        if (offsets) a = t->a + offsets[k], a5 = a + 5 * a_row, a10 = a5 + 5 * a_row;
 #pragma GCC unroll 4
         for (int j = 0; j < V; j++) row[j] = *(const W(Vector) *)(b + j * WIDTH);
         if (keep) {

@@ -173,6 +173,7 @@ static inline double logaddexp_f64(double y, double x) {
 #undef EIGHT_ROWS
 #include "attention.h"
 #include "convolution.h"
+#include "convolution_filters.h"
 #include "pooling.h"
 #undef T
 #undef LANE
@@ -186,6 +187,7 @@ static inline double logaddexp_f64(double y, double x) {
 #include "matmul.h"
 #include "attention.h"
 #include "convolution.h"
+#include "convolution_filters.h"
 #include "pooling.h"
 #undef T
 #undef LANE
@@ -260,8 +262,9 @@ const Kernels KERNELS = {
     .cholesky = {cholesky_f32, cholesky_f64},
     .attention = {attention_f32, attention_f64},
     .attention_slopes = {attention_slopes_f32, attention_slopes_f64},
-    .convolution = {{pack_filters_f32, convolve_f32, pack_channels_f32, convolve_transposed_f32, convolve_weight_slopes_f32},
-                    {pack_filters_f64, convolve_f64, pack_channels_f64, convolve_transposed_f64, convolve_weight_slopes_f64}},
+#define CONVOLUTION(type) {pad_rows_##type, pack_filter_panels_##type, convolve_by_filters_##type, pack_filters_##type, \
+                           convolve_by_places_##type, pack_channels_##type, convolve_transposed_##type, convolve_weight_slopes_##type}
+    .convolution = {CONVOLUTION(f32), CONVOLUTION(f64)},
     .max_pool = {max_pool_f32, max_pool_f64},
     .max_pool_slope = {max_pool_slope_f32, max_pool_slope_f64},
     .average_pool = {average_pool_f32, average_pool_f64},

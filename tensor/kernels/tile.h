@@ -7,6 +7,7 @@ typedef struct {
     T *c;
     const T *start; /* a row that every row of sums starts with */
     T *keep;        /* where b's rows are copied to on the way, COLUMNS apart; or NULL */
+    const int64_t *offsets; /* where a's columns lie from a on; or NULL: they are a_column apart */
     int64_t depth, a_row, a_column, b_row, c_row;
     bool add;       /* to what c holds */
 } S(Tile);
