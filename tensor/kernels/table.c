@@ -168,8 +168,11 @@ static inline double logaddexp_f64(double y, double x) {
 #define CONVERTS
 #include "matmul.h"
 #undef CONVERTS
-#undef TRANSPOSE
 #include "attention.h"
+#undef TRANSPOSE
+#define M(function) function##f
+#include "distance.h"
+#undef M
 #include "convolution.h"
 #include "pooling.h"
 #undef T
@@ -183,8 +186,11 @@ static inline double logaddexp_f64(double y, double x) {
 #define LANE int64_t
 #define TRANSPOSE transpose_8
 #include "matmul.h"
-#undef TRANSPOSE
 #include "attention.h"
+#undef TRANSPOSE
+#define M(function) function
+#include "distance.h"
+#undef M
 #include "convolution.h"
 #include "pooling.h"
 #undef T
@@ -256,6 +262,8 @@ const Kernels KERNELS = {
     .determinants = {determinants_f32, determinants_f64},
     .cofactors = {cofactors_f32, cofactors_f64},
     .cholesky = {cholesky_f32, cholesky_f64},
+    .distances = {distances_f32, distances_f64},
+    .distance_slopes = {distance_slopes_f32, distance_slopes_f64},
     .attention = {attention_f32, attention_f64},
     .attention_slopes = {attention_slopes_f32, attention_slopes_f64},
     .convolution = {{pack_filters_f32, convolve_f32, pack_channels_f32, convolve_transposed_f32, convolve_weight_slopes_f32},
