@@ -58,7 +58,8 @@ static bool lay_out(Operands *o, bool causal, double scale) {
     if (!(o->q = laid_out(o->q, dtype, o->batch)) || !(o->k = laid_out(o->k, dtype, o->batch)) ||
         !(o->v = laid_out(o->v, dtype, o->batch)))
         return false;
-    *a = (Attention){.q = o->q->data, .heads = 1, .ndim = o->batch.ndim, .causal = causal, .scale = scale, .factor = scale * LOG2_E};
+    *a = (Attention){.q = o->q->data, .heads = 1, .ndim = o->batch.ndim, .causal = causal,
+                      .scale = scale, .factor = scale * LOG2_E};
     for (int d = 0; d < a->ndim; d++) a->heads *= a->shape[d] = o->batch.sizes[d];
     a->queries = o->q->shape[a->ndim];
     a->depth = o->q->shape[a->ndim + 1];
@@ -88,7 +89,9 @@ ct_tensor *tensor_attention(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor 
     if (!y) return NULL;
     if (a->keys == 0) tensor_fill(y, 0);
     if (y->numel > 0 && a->keys > 0) {
-        if (!(a->k_columns = tensor_panels(o.k, a->heads, true)) || !(a->v_panels = tensor_panels(o.v, a->heads, false))) return NULL;
+        a->k_columns = tensor_panels(o.k, a->heads, true);
+        a->v_panels = a->k_columns ? tensor_panels(o.v, a->heads, false) : NULL;
+        if (!a->v_panels) return NULL;
         a->y = y->data;
         a->logs = (*logs)->data;
         const int64_t work = a->queries / blocks(a) * a->keys * (a->depth + a->width);

@@ -140,21 +140,16 @@ static int64_t stream_all(const void *arguments, int64_t begin, int64_t end) {
     return bad;
 }
 
-/* Reads a row into the first cache, from where it goes past the others. */
+/* Whole rows of a slice go past the caches. */
 static int64_t stream_row(const DimWalk *w, const int64_t *at, const int64_t *step, int64_t n) {
-    enum { TILE = 4096, LEAST = 512 };
-    _Alignas(64) char tile[TILE];
-    Indexing part = *(const Indexing *)w;
-    const int64_t element = part.element, most = TILE / element;
-    if (step[OTHER] != 1 || n * element < LEAST) return part.row(w, at, step, n);
-    part.walk.data[OTHER] = tile;
-    for (int64_t i = 0; i < n; i += most) {
-        const int64_t length = n - i < most ? n - i : most;
-        const int64_t bad = part.row(&part.walk, (int64_t[]){at[TABLE] + i * step[TABLE], at[INDEX] + i * step[INDEX], 0}, step,
-                                     length);
-        if (UNLIKELY(bad >= 0)) return i + bad;
-        tensor_kernels->stream(w->data[OTHER] + (at[OTHER] + i) * element, tile, length * element);
-    }
+    enum { LEAST = 512 }; /* bytes that are worth it */
+    const Indexing *indexing = (const Indexing *)w;
+    const int64_t element = indexing->element, index = ((const int64_t *)w->data[INDEX])[at[INDEX]];
+    if (step[INDEX] != 0 || step[TABLE] != 1 || step[OTHER] != 1 || n * element < LEAST)
+        return indexing->row(w, at, step, n);
+    if (UNLIKELY((uint64_t)index >= (uint64_t)indexing->size)) return 0;
+    tensor_kernels->stream(w->data[OTHER] + at[OTHER] * element,
+                           w->data[TABLE] + (at[TABLE] + index * indexing->stride) * element, n * element);
     return -1;
 }
 

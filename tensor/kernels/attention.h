@@ -61,7 +61,8 @@ static int64_t S(mask_offset)(const Attention *t, int64_t head) {
         else for (int64_t j = 0; j < n; j++) { type x = m[j * step]; s[j] = value; }                                 \
     } while (0)
 
-/* Masks a query's products with n keys from `key` on: they are scores log2 e, but for t->factor. Returns how many it may see. */
+/* Masks a query's products with n keys from `key` on, which makes them scores but for t->factor. Returns how many of
+ * them it may see. */
 static int64_t S(mask_row)(const Attention *t, int64_t mask, int64_t query, int64_t key, int64_t n, T *s) {
     const T scale = (T)t->scale;
     const int64_t step = t->mask_column, at = mask + query * t->mask_row + key * step;
@@ -80,7 +81,8 @@ static inline int64_t S(keys_seen)(const Attention *t, int64_t end) {
 /* What the queries of a block have met so far. A row's numbers are first joined lane by lane, without order among the
  * lanes; these are turned, lane l of all rows behind each other, and joined for all rows at once. */
 typedef struct {
-    T largest[ATTENTION_QUERIES], shift[ATTENTION_QUERIES], lanes[ATTENTION_QUERIES * LANES], turned[LANES * ATTENTION_QUERIES];
+    T largest[ATTENTION_QUERIES], shift[ATTENTION_QUERIES];
+    T lanes[ATTENTION_QUERIES * LANES], turned[LANES * ATTENTION_QUERIES];
     T factor[ATTENTION_QUERIES]; /* by which earlier sums shrink */
     double sum[ATTENTION_QUERIES]; /* Σ 2^(score - largest) */
 } S(Met);
@@ -110,8 +112,9 @@ static void S(turn)(S(Met) *met, int64_t rows) {
     TRANSPOSE((char *)met->turned, ATTENTION_QUERIES, (const char *)met->lanes, LANES, rows, LANES, false);
 }
 
-/* Turns the scores of n keys (all, if not causal, are seen) into weights, relative to the largest so far. */
-static void S(meet)(const Attention *t, S(Met) *met, int64_t mask, int64_t first, int64_t rows, int64_t key, int64_t n, T *s) {
+/* Turns the products with n keys into weights, relative to the largest score so far. */
+static void S(meet)(const Attention *t, S(Met) *met, int64_t mask, int64_t first, int64_t rows, int64_t key, int64_t n,
+                    T *s) {
     const int64_t whole = (n + LANES - 1) / LANES * LANES;
     const T scale = (T)t->factor;
     for (int64_t i = 0; i < rows; i++) {
@@ -214,7 +217,8 @@ static void S(attention_slopes_block)(const Attention *t, int64_t head, int64_t 
         S(attention_products)(t, t->q, t->depth, t->k_columns, head, first, rows, key, n, p);
         S(attention_products)(t, t->g, t->width, t->v_columns, head, first, rows, key, n, slopes);
         for (int64_t i = 0; i < rows; i++)
-            S(slope_row)(t, mask, first + i, key, n, logs[i], sums[i], p + i * ATTENTION_APART, slopes + i * ATTENTION_APART);
+            S(slope_row)(t, mask, first + i, key, n, logs[i], sums[i], p + i * ATTENTION_APART,
+                         slopes + i * ATTENTION_APART);
         S(add_transposed)(t, p, t->g_panels, t->width, head, first, rows, n, dv + key * t->width);
         S(add_transposed)(t, slopes, t->q_panels, t->depth, head, first, rows, n, dk + key * t->depth);
         S(panel_product)(slopes, ATTENTION_APART, 1, S(panels)(t->k_panels, head, t->keys, t->depth, key), dq, t->depth, rows,
