@@ -3,48 +3,9 @@
 #include "internal/plain.h"
 #include <string.h>
 
-/* Multiplications that are worth a piece of their own. */
-enum { GRAIN = 1 << 17, PACK_GRAIN = 1 << 14 };
-
-/* ---- panels ---- */
-
-typedef struct {
-    MatrixProduct first;
-    Kernel *pack;
-    int64_t panels, x_bytes, packed_bytes;
-} Packing;
-
-static int64_t pack_heads(const void *arguments, int64_t begin, int64_t end) {
-    const Packing *p = arguments;
-    for (int64_t head = begin; head < end; head++) {
-        MatrixProduct product = p->first;
-        product.b += head * p->x_bytes;
-        product.packed_b += head * p->packed_bytes;
-        p->pack(&product, 0, p->panels);
-    }
-    return -1;
-}
-
-/* Panels of each matrix of x (row-major), which is taken as it is if its rows are whole panels; or of its transpose. NULL
- * with an error. */
-static const char *panels_of(const ct_tensor *x, int64_t heads, bool transposed) {
-    const int64_t rows = x->shape[x->ndim - 2], columns = x->shape[x->ndim - 1], size = tensor_dtype_size((ct_dtype)x->dtype);
-    const MatrixKernels *kernels = &tensor_kernels->matmul[x->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32];
-    Packing p = {.pack = kernels->pack_panels};
-    if (!transposed && columns % kernels->panel_columns == 0) return x->data;
-    p.first = transposed ? (MatrixProduct){.b_row = 1, .b_column = columns, .columns = rows, .depth = columns}
-                         : (MatrixProduct){.b_row = columns, .b_column = 1, .columns = columns, .depth = rows};
-    p.panels = (p.first.columns + kernels->panel_columns - 1) / kernels->panel_columns;
-    const int64_t packed = p.panels * kernels->panel_columns * p.first.depth;
-    ct_tensor *y = tensor_new((ct_dtype)x->dtype, CT_DIMS(heads * packed));
-    if (!y) return NULL;
-    p.first.b = x->data;
-    p.first.packed_b = y->data;
-    p.x_bytes = rows * columns * size;
-    p.packed_bytes = packed * size;
-    tensor_launch(pack_heads, &p, sizeof p, heads, 1 + PACK_GRAIN / (1 + packed));
-    return y->data;
-}
+/* Multiplications that are worth a piece of their own; how many pieces keep threads equally busy. */
+enum { GRAIN = 1 << 17, PIECES = 8 };
+#define LOG2_E 1.44269504088896340736
 
 /* ---- operands ---- */
 
@@ -68,6 +29,7 @@ static bool lay_out_mask(Operands *o, ct_dtype dtype) {
     shape.sizes[shape.ndim++] = a->queries;
     shape.sizes[shape.ndim++] = a->keys;
     a->boolean = o->mask->dtype == CT_BOOL;
+    if (!a->boolean) a->factor = LOG2_E;
     if (!a->boolean && !(o->mask = tensor_as(o->mask, dtype))) return false;
     o->mask = tensor_expand(o->mask, shape.sizes, shape.ndim);
     if (!o->mask) return false;
@@ -96,7 +58,8 @@ static bool lay_out(Operands *o, bool causal, double scale) {
     if (!(o->q = laid_out(o->q, dtype, o->batch)) || !(o->k = laid_out(o->k, dtype, o->batch)) ||
         !(o->v = laid_out(o->v, dtype, o->batch)))
         return false;
-    *a = (Attention){.q = o->q->data, .heads = 1, .ndim = o->batch.ndim, .causal = causal, .scale = scale};
+    *a = (Attention){.q = o->q->data, .heads = 1, .ndim = o->batch.ndim, .causal = causal,
+                      .scale = scale, .factor = scale * LOG2_E};
     for (int d = 0; d < a->ndim; d++) a->heads *= a->shape[d] = o->batch.sizes[d];
     a->queries = o->q->shape[a->ndim];
     a->depth = o->q->shape[a->ndim + 1];
@@ -106,6 +69,10 @@ static bool lay_out(Operands *o, bool causal, double scale) {
 }
 
 /* ---- forward and backward ---- */
+
+static int64_t blocks(const Attention *a) {
+    return (a->queries + ATTENTION_QUERIES - 1) / ATTENTION_QUERIES;
+}
 
 ct_tensor *tensor_attention(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor *mask, bool causal, double scale,
                             ct_tensor **logs) {
@@ -122,16 +89,43 @@ ct_tensor *tensor_attention(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor 
     if (!y) return NULL;
     if (a->keys == 0) tensor_fill(y, 0);
     if (y->numel > 0 && a->keys > 0) {
-        if (!(a->k_columns = panels_of(o.k, a->heads, true)) || !(a->v_panels = panels_of(o.v, a->heads, false))) return NULL;
+        a->k_columns = tensor_panels(o.k, a->heads, true);
+        a->v_panels = a->k_columns ? tensor_panels(o.v, a->heads, false) : NULL;
+        if (!a->v_panels) return NULL;
         a->y = y->data;
         a->logs = (*logs)->data;
-        const int64_t blocks = (a->queries + ATTENTION_QUERIES - 1) / ATTENTION_QUERIES;
-        const int64_t work = a->queries / blocks * a->keys * (a->depth + a->width);
-        tensor_launch(tensor_kernels->attention[f64], a, sizeof *a, a->heads * blocks, 1 + GRAIN / work);
+        const int64_t work = a->queries / blocks(a) * a->keys * (a->depth + a->width);
+        tensor_launch(tensor_kernels->attention[f64], a, sizeof *a, a->heads * blocks(a), 1 + GRAIN / work);
     }
     y = tensor_as(y, (ct_dtype)q->dtype);
     if (y) ct_scope_keep(*logs);
     return y ? ct_scope_keep(y) : NULL;
+}
+
+/* x as sums of parts of the queries: [parts, numel]. */
+static ct_tensor *sums_of(const ct_tensor *x, int64_t parts) {
+    return tensor_new((ct_dtype)x->dtype, CT_DIMS(parts, x->numel));
+}
+
+static ct_tensor *join(ct_tensor *sums, const ct_tensor *x) {
+    if (sums->shape[0] > 1) sums = tensor_sum(sums, 1, false);
+    return sums ? tensor_reshape(sums, x->shape, x->ndim) : NULL;
+}
+
+static bool launch_slopes(Operands *o, ct_tensor *y, ct_tensor *logs, ct_tensor *g) {
+    Attention *a = &o->arguments;
+    const ct_dtype dtype = (ct_dtype)o->q->dtype;
+    if (!(y = laid_out(y, dtype, o->batch)) || !(g = laid_out(g, dtype, o->batch))) return false;
+    if (!(a->k_columns = tensor_panels(o->k, a->heads, true)) || !(a->v_columns = tensor_panels(o->v, a->heads, true)) ||
+        !(a->k_panels = tensor_panels(o->k, a->heads, false)) || !(a->q_panels = tensor_panels(o->q, a->heads, false)) ||
+        !(a->g_panels = tensor_panels(g, a->heads, false)))
+        return false;
+    a->g = g->data;
+    a->y = y->data;
+    a->logs = logs->data;
+    const int64_t work = a->queries * a->keys * (3 * a->depth + 2 * a->width) / a->parts;
+    tensor_launch(tensor_kernels->attention_slopes[dtype == CT_F64], a, sizeof *a, a->heads * a->parts, 1 + GRAIN / work);
+    return true;
 }
 
 bool tensor_attention_slopes(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor *mask, bool causal, double scale,
@@ -139,26 +133,19 @@ bool tensor_attention_slopes(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor
     Operands o = {q, k, v, mask, .batch = {.ndim = 0}};
     if (!lay_out(&o, causal, scale)) return false;
     Attention *a = &o.arguments;
-    const ct_dtype dtype = (ct_dtype)o.q->dtype;
-    ct_tensor *const operands[] = {o.q, o.k, o.v};
-    for (int i = 0; i < 3; i++) {
-        slopes[i] = tensor_new(dtype, operands[i]->shape, operands[i]->ndim);
-        if (!slopes[i]) return false;
-        if (a->queries == 0 || a->keys == 0 || a->width == 0) tensor_fill(slopes[i], 0);
-    }
-    if (a->heads == 0 || a->queries == 0 || a->keys == 0 || a->width == 0) return true;
-    if (!(y = laid_out(y, dtype, o.batch)) || !(g = laid_out(g, dtype, o.batch))) return false;
-    if (!(a->k_columns = panels_of(o.k, a->heads, true)) || !(a->v_columns = panels_of(o.v, a->heads, true)) ||
-        !(a->k_panels = panels_of(o.k, a->heads, false)) || !(a->q_panels = panels_of(o.q, a->heads, false)) ||
-        !(a->g_panels = panels_of(g, a->heads, false)))
-        return false;
-    a->g = g->data;
-    a->y = y->data;
-    a->logs = logs->data;
-    a->dq = slopes[0]->data;
-    a->dk = slopes[1]->data;
-    a->dv = slopes[2]->data;
-    const int64_t work = a->queries * a->keys * (3 * a->depth + 2 * a->width);
-    tensor_launch(tensor_kernels->attention_slopes[dtype == CT_F64], a, sizeof *a, a->heads, 1 + GRAIN / work);
-    return true;
+    a->parts = a->heads == 0 || a->heads > PIECES ? 1 : PIECES / a->heads;
+    if (a->parts > blocks(a)) a->parts = blocks(a) > 0 ? blocks(a) : 1;
+    ct_tensor *dq = tensor_new((ct_dtype)o.q->dtype, o.q->shape, o.q->ndim);
+    ct_tensor *dk = sums_of(o.k, a->parts), *dv = sums_of(o.v, a->parts);
+    if (!dq || !dk || !dv) return false;
+    a->dq = dq->data;
+    a->dk = dk->data;
+    a->dv = dv->data;
+    if (a->heads == 0 || a->queries == 0 || a->keys == 0 || a->width == 0) {
+        tensor_fill(dq, 0);
+        tensor_fill(dk, 0);
+        tensor_fill(dv, 0);
+    } else if (!launch_slopes(&o, y, logs, g)) return false;
+    slopes[0] = dq;
+    return (slopes[1] = join(dk, o.k)) && (slopes[2] = join(dv, o.v));
 }

@@ -2,10 +2,11 @@
 #include "internal/parallel.h"
 #include "internal/plain.h"
 #include "internal/dim_walk.h"
+#include "internal/walk.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRAIN = 1 << 15, LINE = 16 };
+enum { PIECE = 1 << 15, LINE = 16 };
 
 /* ---- checks ---- */
 
@@ -37,7 +38,7 @@ bool tensor_check_indices(ct_tensor *index, int64_t size, int64_t except, const 
     ct_tensor *wide = tensor_as(index, CT_I64), *flat = wide ? tensor_contiguous(wide) : NULL;
     if (!flat) return false;
     Range range = {(const int64_t *)flat->data, size, except};
-    int64_t bad = tensor_launch(check_range, &range, sizeof range, flat->numel, GRAIN);
+    int64_t bad = tensor_launch(check_range, &range, sizeof range, flat->numel, PIECE);
     if (bad < 0) return true;
     int64_t value = range.index[bad], place[CT_MAX_DIMS], rest = bad;
     for (int d = flat->ndim; d-- > 0;) {
@@ -60,7 +61,7 @@ typedef struct {
     DimRow *row;                  /* of elements */
     int64_t stride, size;          /* of the indexed dim of the table */
     const int64_t *starts, *order; /* places along dim, grouped by their index: those of slice s from starts[s] on */
-    int64_t element;               /* bytes, where slices of the table begin as 0; else 0 */
+    int64_t element;               /* bytes, where slices of the table begin as 0, or the result is streamed; else 0 */
 } Indexing;
 
 typedef uint8_t Bits1;
@@ -133,6 +134,25 @@ static int64_t walk_all(const void *arguments, int64_t begin, int64_t end) {
     return tensor_dim_walk(arguments, begin, end, (const int64_t[DIM_OPERANDS]){0});
 }
 
+static int64_t stream_all(const void *arguments, int64_t begin, int64_t end) {
+    const int64_t bad = walk_all(arguments, begin, end);
+    tensor_kernels->end_stream();
+    return bad;
+}
+
+/* Whole rows of a slice go past the caches. */
+static int64_t stream_row(const DimWalk *w, const int64_t *at, const int64_t *step, int64_t n) {
+    enum { LEAST = 512 }; /* bytes that are worth it */
+    const Indexing *indexing = (const Indexing *)w;
+    const int64_t element = indexing->element, index = ((const int64_t *)w->data[INDEX])[at[INDEX]];
+    if (step[INDEX] != 0 || step[TABLE] != 1 || step[OTHER] != 1 || n * element < LEAST)
+        return indexing->row(w, at, step, n);
+    if (UNLIKELY((uint64_t)index >= (uint64_t)indexing->size)) return 0;
+    tensor_kernels->stream(w->data[OTHER] + at[OTHER] * element,
+                           w->data[TABLE] + (at[TABLE] + index * indexing->stride) * element, n * element);
+    return -1;
+}
+
 /* y[..i..] = x[..index[..i..]..]. A bad index is looked for in `given`, from which index was made; so too where there is
  * nothing to read. */
 static bool read_at(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *y, ct_tensor *given) {
@@ -140,8 +160,15 @@ static bool read_at(ct_tensor *x, int dim, ct_tensor *index, ct_tensor *y, ct_te
     ct_tensor *table = tensor_with_dims(x), *other = tensor_with_dims(y);
     index = tensor_with_dims(index);
     if (!table || !other || !index) return false;
-    Indexing indexing = plan(read_rows[ct_dtype_size((ct_dtype)x->dtype)], table, dim, index, other, true);
-    bool good = y->numel > 0 && tensor_launch(walk_all, &indexing, sizeof indexing, y->numel, GRAIN) < 0;
+    const int64_t element = tensor_dtype_size((ct_dtype)x->dtype);
+    Indexing indexing = plan(read_rows[element], table, dim, index, other, true);
+    const bool streamed = tensor_is_streamed(y->numel * element, PURE);
+    if (streamed) {
+        indexing.walk.row = stream_row;
+        indexing.element = element;
+    }
+    bool good = y->numel > 0 &&
+                tensor_launch(streamed ? stream_all : walk_all, &indexing, sizeof indexing, y->numel, PIECE) < 0;
     return good || tensor_check_indices(given, indexing.size, INT64_MIN, "index");
 }
 
@@ -288,7 +315,7 @@ static bool change_at(DimRow *row, ct_tensor *table, int dim, ct_tensor *index, 
     const int64_t length = w->length > 0 ? w->length : 1, step = w->step[w->ndim - 1][OTHER];
     const int64_t element = tensor_dtype_size((ct_dtype)table->dtype);
     const bool lines = w->places == 1 || llabs(w->along[OTHER]) < llabs(step);
-    const bool grouped = slices && !lines && index->numel > GRAIN;
+    const bool grouped = slices && !lines && index->numel > PIECE;
     const bool by_pieces = grouped || (lines && indexing.stride == 1 && w->places * indexing.size == table->numel);
     if (fresh && by_pieces && index->numel > 0) indexing.element = element;
     else if (fresh) memset(table->data, 0, (size_t)(table->numel * element));
@@ -296,12 +323,12 @@ static bool change_at(DimRow *row, ct_tensor *table, int dim, ct_tensor *index, 
     if (grouped) {
         if (!tensor_check_indices(given, indexing.size, INT64_MIN, "index") || !group(&indexing)) return false;
         good = tensor_launch(change_groups, &indexing, sizeof indexing, indexing.size,
-                             indexing.size / (index->numel / GRAIN) + 1) < 0;
+                             indexing.size / (index->numel / PIECE) + 1) < 0;
     } else if (lines && index->numel > 0) {
         w->row = change_lines;
-        good = tensor_launch(walk_all, &indexing, sizeof indexing, w->places, GRAIN / length) < 0;
+        good = tensor_launch(walk_all, &indexing, sizeof indexing, w->places, PIECE / length) < 0;
     } else if (index->numel > 0) {
-        const int64_t grain = GRAIN / length;
+        const int64_t grain = PIECE / length;
         good = tensor_launch(change_rows, &indexing, sizeof indexing, w->places, grain > LINE ? grain : LINE) < 0;
     }
     return good || tensor_check_indices(given, indexing.size, INT64_MIN, "index");

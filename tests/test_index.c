@@ -182,6 +182,18 @@ START_TEST(repeated_indices_add_up_alike) {
 }
 END_TEST
 
+/* Rows of results that go past the caches, from a table that does not begin at a line of them. */
+START_TEST(large_slices) {
+    enum { ROWS = 40, COLUMNS = 60000 };
+    ct_tensor *x = ct_narrow(ct_randn(CT_F32, CT_DIMS(7, COLUMNS + 3)), 1, 3, COLUMNS);
+    ct_tensor *index = ct_randint(CT_I64, 0, 7, CT_DIMS(ROWS)), *y = ct_index_select(x, 0, index);
+    for (int64_t i = 0; i < ROWS; i++)
+        assert_same_bits("row", ct_select(y, 0, i), ct_select(x, 0, (int64_t)ct_get(index, CT_DIMS(i))));
+    ct_set(index, CT_DIMS(ROWS - 1), 7);
+    assert_fails(ct_index_select(x, 0, index), CT_ERR_INDEX, "index 7 at (39,) is out of range for size 7");
+}
+END_TEST
+
 /* ---- text ---- */
 
 START_TEST(indices_as_text) {
@@ -228,6 +240,7 @@ Suite *index_suite(void) {
     tcase_add_test(c, gradient_of_logcumsumexp_after_nothing);
     tcase_add_test(c, written_over);
     tcase_add_loop_test(c, repeated_indices_add_up_alike, 0, sizeof by_index / sizeof *by_index);
+    tcase_add_test(c, large_slices);
     tcase_add_test(c, indices_as_text);
     tcase_add_loop_test(c, every_allocation_may_fail, 0, 2); /* once; from then on */
     return suite;

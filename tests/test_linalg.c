@@ -101,6 +101,66 @@ START_TEST(cholesky_reads_the_lower_triangle) {
 }
 END_TEST
 
+/* ---- distances ---- */
+
+static const double norms[] = {0, 0.5, 1, 2, 3, INFINITY};
+
+/* The distances of x[0] and x[1], and with g the gradients of both. */
+static void distances(ct_tensor *(*function)(ct_tensor *a, ct_tensor *b, double p), ct_tensor *const *x, double p, ct_tensor *g,
+                      ct_tensor *out[3]) {
+    out[0] = function(x[0], x[1], p);
+    ck_assert_int_eq(ct_gradients(&out[0], 1, x, 2, &g, 0, out + 1), CT_OK);
+}
+
+static ct_tensor *by_differences(ct_tensor *a, ct_tensor *b, double p) {
+    return ct_norm_dim(ct_sub(ct_unsqueeze(a, -2), ct_unsqueeze(b, -3)), CT_DIMS(-1), p, false);
+}
+
+/* More rows than a panel and than a block have, and a point that both sets hold. */
+START_TEST(distances_are_norms_of_differences) {
+    ct_tensor *x[] = {make_random(CT_F64, CT_DIMS(2, 70, 7), -1, 1, 1, LAYOUT_CONTIGUOUS),
+                      make_random(CT_F64, CT_DIMS(131, 7), -1, 1, 2, LAYOUT_TRANSPOSED)}, *want[3], *got[3], *shared[3];
+    ct_copy_(ct_select(x[1], 0, 5), ct_select(ct_select(x[0], 0, 1), 0, 3));
+    ct_tensor *g = make_random(CT_F64, CT_DIMS(2, 70, 131), -1, 1, 3, LAYOUT_CONTIGUOUS);
+    for (int i = 0; i < 2; i++) leaf(x[i]);
+    distances(by_differences, x, norms[_i], g, want);
+    for (int table = 0; table < tensor_simd_count(); table++) {
+        tensor_simd_force(table);
+        ct_set_num_threads(1);
+        distances(ct_cdist, x, norms[_i], g, got);
+        ct_set_num_threads(2);
+        distances(ct_cdist, x, norms[_i], g, shared);
+        for (int i = 0; i < 3; i++) {
+            assert_allclose("distances and gradients", got[i], want[i], 1e-11, 1e-12);
+            assert_same_bits("threads", shared[i], got[i]);
+        }
+    }
+    tensor_simd_force(-1);
+}
+END_TEST
+
+START_TEST(a_point_is_not_apart_from_itself) {
+    ct_tensor *a = leaf(make_f64(CT_DIMS(1, 2), 3, 4)), *b = make_f64(CT_DIMS(1, 2), 3, 4), *y = ct_cdist(a, b, norms[_i]), *g;
+    assert_values("distance", y, 0, 0);
+    ck_assert_int_eq(ct_gradients(&y, 1, &a, 1, NULL, CT_CREATE_GRAPH, &g), CT_OK);
+    assert_values("gradient", g, 0, 0, 0);
+    if (!ct_requires_grad(g)) return;
+    ck_assert_int_eq(ct_backward(ct_sum(g)), CT_OK);
+    if (ct_grad(a)) assert_values("second gradient", ct_grad(a), 0, 0, 0);
+}
+END_TEST
+
+START_TEST(differences_never_stand_in_memory) {
+    enum { POINTS = 200, COORDINATES = 100 };
+    ct_tensor *x[] = {leaf(ct_randn(CT_F32, CT_DIMS(POINTS, COORDINATES))), leaf(ct_randn(CT_F32, CT_DIMS(POINTS, COORDINATES)))};
+    ct_tensor *out[3], *g = ct_ones(CT_F32, CT_DIMS(POINTS, POINTS));
+    ct_memory_reset_peak();
+    const size_t before = ct_memory().bytes_in_use;
+    distances(ct_cdist, x, 2, g, out);
+    ck_assert_uint_lt(ct_memory().bytes_peak - before, POINTS * POINTS * COORDINATES * sizeof(float) / 8);
+}
+END_TEST
+
 Suite *linalg_suite(void) {
     Suite *suite = suite_create("linalg");
     TCase *c = support_case(suite, "linalg");
@@ -109,5 +169,8 @@ Suite *linalg_suite(void) {
     tcase_add_test(c, bad_matrices_are_named);
     tcase_add_test(c, determinant_of_singular_matrices);
     tcase_add_test(c, cholesky_reads_the_lower_triangle);
+    tcase_add_loop_test(c, distances_are_norms_of_differences, 0, sizeof norms / sizeof *norms);
+    tcase_add_loop_test(c, a_point_is_not_apart_from_itself, 0, sizeof norms / sizeof *norms);
+    tcase_add_test(c, differences_never_stand_in_memory);
     return suite;
 }

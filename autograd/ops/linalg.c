@@ -1,7 +1,7 @@
 /* Linear algebra: diagonals, Kronecker and cross products, distances, and what solves equations, with the derivatives
  * of M. Giles (An extended collection of matrix derivative results for forward and reverse mode AD, 2008) and of
  * I. Murray (Differentiation of the Cholesky decomposition, 2016). */
-#include "../internal/op.h"
+#include "../internal/shared_ops.h"
 #include <string.h>
 
 #define A (c->x[0])
@@ -147,9 +147,33 @@ ct_tensor *ct_cross(ct_tensor *a, ct_tensor *b, int dim) {
     return NULL;
 }
 
+static ct_tensor *cdist_forward(Call *c) {
+    return tensor_distances(A, B, c->attr->alpha);
+}
+
+static ct_tensor *cdist_vjp(const Call *c, ct_tensor *g, int i) {
+    ct_tensor *difference = ct_sub(ct_unsqueeze(A, -2), ct_unsqueeze(B, -3));
+    if (!difference) return NULL;
+    ct_tensor *y = ct_expand(ct_unsqueeze(c->y, -1), difference->shape, difference->ndim);
+    ct_tensor *upstream = ct_expand(ct_unsqueeze(g, -1), difference->shape, difference->ndim);
+    ct_tensor *slope = autograd_norm_slope(difference, y, upstream, c->attr->alpha, 1u << (difference->ndim - 1));
+    return i == 0 ? ct_sum_dim(slope, CT_DIMS(-2), false) : ct_neg(ct_sum_dim(slope, CT_DIMS(-3), false));
+}
+
+static bool cdist_fused(const Call *c, ct_tensor *g, ct_tensor **dxs) {
+    return tensor_distance_slopes(A, B, c->attr->alpha, c->y, g, (bool[]){autograd_needs(c, 0), autograd_needs(c, 1)}, dxs);
+}
+
+static const Op cdist_op = {.name = "cdist",
+                            .formula = "da = Σ over b of sign(a - b) (|a - b| / y)^(p - 1), db = -Σ over a",
+                            .forward = cdist_forward,
+                            .vjp = cdist_vjp,
+                            .fused = cdist_fused,
+                            .reads = {INPUT(0) | INPUT(1) | OUTPUT, INPUT(0) | INPUT(1) | OUTPUT},
+                            .broadcasts = true};
+
 ct_tensor *ct_cdist(ct_tensor *a, ct_tensor *b, double p) {
     FUNCTION("ct_cdist");
-    CT_SCOPED;
     if (!tensor_given(a, "a") || !tensor_given(b, "b")) return NULL;
     if (a->ndim < 2 || b->ndim < 2 || a->shape[a->ndim - 1] != b->shape[b->ndim - 1]) {
         tensor_error(CT_ERR_SHAPE, "a %s, b %s; expected (.., n, d) and (.., m, d)", tensor_shape_of(a), tensor_shape_of(b));
@@ -164,10 +188,7 @@ ct_tensor *ct_cdist(ct_tensor *a, ct_tensor *b, double p) {
         tensor_error(CT_ERR_VALUE, "p is %g; expected 0 or more", p);
         return NULL;
     }
-    ct_tensor *difference = ct_sub(ct_unsqueeze(a, -2), ct_unsqueeze(b, -3));
-    if (difference && difference->shape[difference->ndim - 1] == 0) /* points of no dims are nowhere apart */
-        return ct_scope_keep(ct_sum_dim(difference, (const int64_t[]){-1}, 1, false));
-    return ct_scope_keep(ct_norm_dim(difference, (const int64_t[]){-1}, 1, p, false));
+    return APPLY(&cdist_op, ATTR(.alpha = p), a, b);
 }
 
 /* ---- equations ---- */

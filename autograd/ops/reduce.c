@@ -1,5 +1,6 @@
 /* Reductions and their derivatives. */
 #include "../internal/node.h"
+#include "../internal/shared_ops.h"
 #include <math.h>
 
 #define X (c->x[0])
@@ -251,17 +252,13 @@ static ct_tensor *norm_forward(Call *c) {
     return tensor_norm(c->x[0], c->attr->alpha, c->attr->set, c->attr->keepdim);
 }
 
-/* sign(x) · (|x| / y)^(p - 1), 0 where x or y is 0; for the extremes shared among ties. */
-static ct_tensor *norm_vjp(const Call *c, ct_tensor *g, int i) {
-    (void)i;
-    const double p = c->attr->alpha;
-    ct_tensor *x = X, *y = restored(c, Y), *upstream = restored(c, g);
+ct_tensor *autograd_norm_slope(ct_tensor *x, ct_tensor *y, ct_tensor *upstream, double p, unsigned set) {
     if (p == 0) return ct_zeros_like(x);
     ct_tensor *flat = ct_logical_or(ct_eq_scalar(x, 0), ct_eq_scalar(y, 0)), *size = ct_abs(x);
     if (p == INFINITY || p == -INFINITY) {
         ct_tensor *tie = ct_eq(size, y);
         if (!tie) return NULL;
-        ct_tensor *count = ct_to(tensor_sum(tie, c->attr->set, true), (ct_dtype)g->dtype);
+        ct_tensor *count = ct_to(tensor_sum(tie, set, true), (ct_dtype)upstream->dtype);
         return ct_masked_fill(ct_div(ct_mul(upstream, ct_sign(x)), count), ct_logical_not(tie), 0);
     }
     if (p == 1) return ct_mul(upstream, ct_sign(x));
@@ -269,6 +266,11 @@ static ct_tensor *norm_vjp(const Call *c, ct_tensor *g, int i) {
                                       ct_eq_scalar(y, 0), 0);
     ct_tensor *ratio = ct_div(ct_masked_fill(size, flat, 1), ct_masked_fill(y, flat, 1));
     return ct_masked_fill(ct_mul(upstream, ct_mul(ct_sign(x), ct_pow_scalar(ratio, p - 1))), flat, 0);
+}
+
+static ct_tensor *norm_vjp(const Call *c, ct_tensor *g, int i) {
+    (void)i;
+    return autograd_norm_slope(X, restored(c, Y), restored(c, g), c->attr->alpha, c->attr->set);
 }
 
 static const Op norm_op = {.name = "norm", .formula = "dy/dx = sign(x) (|x| / y)^(p - 1)", .forward = norm_forward,

@@ -186,15 +186,27 @@ typedef struct {
 typedef struct {
     const char *q, *g, *mask; /* g: the result's gradient; mask [shape, queries, keys] or NULL */
     const char *k_columns, *v_columns, *k_panels, *v_panels, *q_panels, *g_panels;
-    char *y, *logs; /* [heads, queries, width]; log Σ exp(score) of each query */
-    char *dq, *dk, *dv;
-    int64_t heads, queries, keys, depth, width;
+    char *y, *logs; /* [heads, queries, width]; log2 Σ exp(score) of each query */
+    char *dq, *dk, *dv; /* the last two: [parts, heads, …], sums over parts of the queries */
+    int64_t heads, queries, keys, depth, width, parts;
     int64_t shape[CT_MAX_DIMS], mask_strides[CT_MAX_DIMS], mask_row, mask_column; /* strides count elements */
     int ndim; /* of the batch */
     bool causal, boolean; /* a boolean mask is true where a pair takes part; another is added */
-    double scale;
+    double scale;  /* of the products */
+    double factor; /* log2 e; times scale, where no mask is added, so that products need not be scaled before */
 } Attention;
-enum { ATTENTION_QUERIES = 64, ATTENTION_KEYS = 256 }; /* in a block; keys are whole panels */
+/* In a block, whose rows lie so far apart that a column's numbers share few sets of the cache; keys are whole panels. */
+enum { ATTENTION_QUERIES = 64, ATTENTION_KEYS = 256, ATTENTION_APART = ATTENTION_KEYS + 16 };
+
+/* Distances between the rows of matrices a [matrices, rows, depth] and b [matrices, columns, depth]: row-major, but of b for
+ * the distances, and of a for its gradient, panels over the rows. */
+typedef struct {
+    const char *a, *b, *g;
+    char *y, *slope; /* [matrices, rows, columns], but with its gradient g [matrices, columns, rows] for that of a */
+    int64_t matrices, rows, columns, depth;
+    double p;
+} Distances;
+enum { DISTANCE_ROWS = 4 }; /* in a strip, or coordinates, that meet a panel at once */
 
 /* Filters over three dims (those that an operand lacks have size 1): for each image and group,
  *   y[f, q] = bias[f] + Σ weight[f, c, t] · x[c, q · stride + t · dilation - pad],
@@ -282,7 +294,8 @@ typedef struct {
     MatrixKernels matmul[COMPUTE_TYPES];
     ScanKernels cumsum, cumprod, logcumsumexp, recurrence, cummax;
     Kernel *lu[2], *lu_solve[2], *determinants[2], *cofactors[2], *cholesky[2]; /* over the matrices of a Decomposition */
-    Kernel *attention[2], *attention_slopes[2]; /* over blocks of queries of all heads; over heads */
+    Kernel *distances[2], *distance_slopes[2]; /* over strips of rows, over panels of all matrices */
+    Kernel *attention[2], *attention_slopes[2]; /* over blocks, over parts of the queries of all heads */
     ConvolutionKernels convolution[2];
     PoolKernel *max_pool[2], *max_pool_slope[2], *average_pool[2], *average_pool_slope[2];
     Rows sgd, adam, adam_amsgrad;

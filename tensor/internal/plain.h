@@ -104,12 +104,22 @@ bool tensor_update_running(ct_tensor *running_mean, ct_tensor *running_var, ct_t
 
 /* softmax(scale q kᵀ + mask) v of matrices [..., L, E], [..., S, E], [..., S, V] of one floating dtype, whose batch dims
  * broadcast; mask (or NULL) is BOOL or floating and broadcasts to [..., L, S]; causal: query i sees no key beyond i. *logs
- * is what the derivative needs: log Σ exp(score) of each query. */
+ * is what the derivative needs: log2 Σ exp(score) of each query. */
 ct_tensor *tensor_attention(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor *mask, bool causal, double scale,
                             ct_tensor **logs);
 /* The gradients for q, k and v, of the whole batch, from the result y and its gradient g. */
 bool tensor_attention_slopes(ct_tensor *q, ct_tensor *k, ct_tensor *v, ct_tensor *mask, bool causal, double scale,
                              ct_tensor *y, ct_tensor *logs, ct_tensor *g, ct_tensor *slopes[3]);
+
+/* Each of so many matrices of x (row-major, of a dtype that computes) in the matrix product's panels over its columns; x
+ * itself, where its rows are whole panels. Or its transpose in panels. Lives as long as the scope; NULL with an error. */
+const char *tensor_panels(const ct_tensor *x, int64_t matrices, bool transposed);
+
+/* (Σ |a - b|^p)^(1/p) between rows: [.., n, d] and [.., m, d] make [.., n, m]; p = 0 counts, INFINITY takes the largest. */
+ct_tensor *tensor_distances(ct_tensor *a, ct_tensor *b, double p);
+/* The gradients that are needed, of the whole batch, from the result y and its gradient g. */
+bool tensor_distance_slopes(ct_tensor *a, ct_tensor *b, double p, ct_tensor *y, ct_tensor *g, const bool needed[2],
+                            ct_tensor *dxs[2]);
 
 /* A sparse matrix by rows: I64 starts [n + 1] of each row among the others, I64 places and F64 weights. */
 typedef struct {

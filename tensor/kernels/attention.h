@@ -1,7 +1,8 @@
 /* Scaled dot product attention for T: y = softmax(scale q kᵀ + mask) v, block by block of queries and keys, so that the
- * scores never stand in memory as a whole. Each query keeps the largest score m that it has met and Σ exp(score - m);
- * where a block brings a larger one, what was summed shrinks by exp(m - larger) (Milakov and Gimelshein, Online normalizer
- * calculation for softmax, 2018; Dao et al., FlashAttention, 2022). The products are made of the tiles of tile.h. */
+ * scores, which are to base 2, never stand in memory as a whole. Each query keeps the largest score m that it has met and
+ * Σ 2^(score - m); where a block brings a larger one, what was summed shrinks by 2^(m - larger) (Milakov and Gimelshein,
+ * Online normalizer calculation for softmax, 2018; Dao et al., FlashAttention, 2022). The products are made of the tiles
+ * of tile.h. */
 
 enum { S(attention_panel) = VECTORS * LANES };
 
@@ -43,7 +44,7 @@ static void S(attention_products)(const Attention *t, const char *rows_of, int64
     const int64_t all = (t->keys + S(attention_panel) - 1) / S(attention_panel), step = depth * S(attention_panel);
     const T *a = (const T *)rows_of + (head * t->queries + first) * depth;
     const S(Panels) b = {(const T *)panels + (head * all + key / S(attention_panel)) * step, S(attention_panel), step};
-    S(panel_product)(a, depth, 1, b, s, ATTENTION_KEYS, rows, (n + LANES - 1) / LANES * LANES, depth, false);
+    S(panel_product)(a, depth, 1, b, s, ATTENTION_APART, rows, (n + LANES - 1) / LANES * LANES, depth, false);
 }
 
 /* The elements' offset of a head's mask. */
@@ -60,14 +61,14 @@ static int64_t S(mask_offset)(const Attention *t, int64_t head) {
         else for (int64_t j = 0; j < n; j++) { type x = m[j * step]; s[j] = value; }                                 \
     } while (0)
 
-/* Scales and masks a query's products with n keys from `key` on. Returns how many of them it may see. */
+/* Masks a query's products with n keys from `key` on, which makes them scores but for t->factor. Returns how many of
+ * them it may see. */
 static int64_t S(mask_row)(const Attention *t, int64_t mask, int64_t query, int64_t key, int64_t n, T *s) {
     const T scale = (T)t->scale;
     const int64_t step = t->mask_column, at = mask + query * t->mask_row + key * step;
     if (t->causal) n = query < key ? 0 : S(least)(n, query + 1 - key);
-    _Pragma("omp simd") for (int64_t j = 0; j < n; j++) s[j] *= scale;
     if (t->mask && t->boolean) MASKED(uint8_t, x ? s[j] : -(T)INFINITY);
-    else if (t->mask) MASKED(T, s[j] + x);
+    else if (t->mask) MASKED(T, s[j] * scale + x);
     return n;
 }
 #undef MASKED
@@ -77,49 +78,98 @@ static inline int64_t S(keys_seen)(const Attention *t, int64_t end) {
     return t->causal ? S(least)(t->keys, end) : t->keys;
 }
 
-/* What a query has met so far. */
+/* What the queries of a block have met so far. A row's numbers are first joined lane by lane, without order among the
+ * lanes; these are turned, lane l of all rows behind each other, and joined for all rows at once. */
 typedef struct {
-    T largest;
-    double sum; /* Σ exp(score - largest) */
+    T largest[ATTENTION_QUERIES], shift[ATTENTION_QUERIES];
+    T lanes[ATTENTION_QUERIES * LANES], turned[LANES * ATTENTION_QUERIES];
+    T factor[ATTENTION_QUERIES]; /* by which earlier sums shrink */
+    double sum[ATTENTION_QUERIES]; /* Σ 2^(score - largest) */
 } S(Met);
 
-/* Turns n scores into weights (those from n to `whole` are 0), relative to the largest so far. */
-static void S(meet)(S(Met) *met, T *s, int64_t n, int64_t whole, T *y, int64_t width) {
-    T m = met->largest;
-    _Pragma("omp simd reduction(max : m)") for (int64_t j = 0; j < n; j++) m = s[j] > m ? s[j] : m;
-    const T shift = m == -(T)INFINITY ? 0 : m; /* no key so far: all weights are 0 */
-    if (m != met->largest && met->sum != 0) {
-        const T factor = S(exp)(met->largest - shift);
-        met->sum *= (double)factor;
-        _Pragma("omp simd") for (int64_t i = 0; i < width; i++) y[i] *= factor;
+/* lanes[l] = the largest of s[l], s[l + LANES], … */
+static inline void S(largest_lanes)(const T *s, int64_t n, T *lanes) {
+    T m[LANES];
+    for (int l = 0; l < LANES; l++) m[l] = -(T)INFINITY;
+    for (int64_t j = 0; j < n; j += LANES)
+        _Pragma("omp simd") for (int l = 0; l < LANES; l++) m[l] = s[j + l] > m[l] ? s[j + l] : m[l];
+    memcpy(lanes, m, sizeof m);
+}
+
+/* s[j] = 2^(s[j] factor - shift), and their sums by lanes. */
+static inline void S(weigh_lanes)(T *s, int64_t n, T factor, T shift, T *lanes) {
+    T sum[LANES] = {0};
+    for (int64_t j = 0; j < n; j += LANES)
+        _Pragma("omp simd") for (int l = 0; l < LANES; l++) {
+            const T x = S(exp2_negative)(s[j + l] * factor - shift);
+            s[j + l] = x;
+            sum[l] += x;
+        }
+    memcpy(lanes, sum, sizeof sum);
+}
+
+static void S(turn)(S(Met) *met, int64_t rows) {
+    TRANSPOSE((char *)met->turned, ATTENTION_QUERIES, (const char *)met->lanes, LANES, rows, LANES, false);
+}
+
+/* Turns the products with n keys into weights, relative to the largest score so far. */
+static void S(meet)(const Attention *t, S(Met) *met, int64_t mask, int64_t first, int64_t rows, int64_t key, int64_t n,
+                    T *s) {
+    const int64_t whole = (n + LANES - 1) / LANES * LANES;
+    const T scale = (T)t->factor;
+    for (int64_t i = 0; i < rows; i++) {
+        T *row = s + i * ATTENTION_APART;
+        for (int64_t j = S(mask_row)(t, mask, first + i, key, n, row); j < whole; j++) row[j] = -(T)INFINITY;
+        S(largest_lanes)(row, whole, met->lanes + i * LANES);
     }
-    met->largest = m;
-    met->sum += S(exponentials)(s, s, n, shift);
-    for (int64_t j = n; j < whole; j++) s[j] = 0;
+    S(turn)(met, rows);
+    _Pragma("omp simd") for (int64_t i = 0; i < rows; i++) {
+        T m = -(T)INFINITY;
+        for (int l = 0; l < LANES; l++) {
+            const T x = met->turned[l * ATTENTION_QUERIES + i];
+            m = x > m ? x : m;
+        }
+        m = m * scale > met->largest[i] ? m * scale : met->largest[i];
+        met->shift[i] = m == -(T)INFINITY ? 0 : m; /* no key so far: all weights are 0 */
+        met->factor[i] = S(exp2_negative)(met->largest[i] - met->shift[i]);
+        met->largest[i] = m;
+    }
+    for (int64_t i = 0; i < rows; i++)
+        S(weigh_lanes)(s + i * ATTENTION_APART, whole, scale, met->shift[i], met->lanes + i * LANES);
+    S(turn)(met, rows);
+    _Pragma("omp simd") for (int64_t i = 0; i < rows; i++) {
+        T sum = 0;
+        for (int l = 0; l < LANES; l++) sum += met->turned[l * ATTENTION_QUERIES + i];
+        met->sum[i] = met->sum[i] * (double)met->factor[i] + (double)sum;
+    }
+}
+
+static void S(scale_rows)(T *y, int64_t width, const T *factors, int64_t rows) {
+    for (int64_t i = 0; i < rows; i++, y += width)
+        if (factors[i] != 1) _Pragma("omp simd") for (int64_t j = 0; j < width; j++) y[j] *= factors[i];
 }
 
 /* A query that sees no key gets zeros; its logarithm is such that all its weights are 0 again. */
 static void S(attention_block)(const Attention *t, int64_t head, int64_t first, int64_t rows) {
-    T s[ATTENTION_QUERIES * ATTENTION_KEYS] __attribute__((aligned(64)));
-    S(Met) met[ATTENTION_QUERIES];
+    T s[ATTENTION_QUERIES * ATTENTION_APART] __attribute__((aligned(64)));
+    S(Met) met;
     T *y = (T *)t->y + (head * t->queries + first) * t->width, *logs = (T *)t->logs + head * t->queries + first;
     const int64_t mask = S(mask_offset)(t, head), keys = S(keys_seen)(t, first + rows);
-    for (int64_t i = 0; i < rows; i++) met[i] = (S(Met)){-(T)INFINITY, 0};
+    for (int64_t i = 0; i < rows; i++) met.largest[i] = -(T)INFINITY, met.sum[i] = 0;
     for (int64_t key = 0; key < keys; key += ATTENTION_KEYS) {
         const int64_t n = S(least)(keys - key, ATTENTION_KEYS);
         S(attention_products)(t, t->q, t->depth, t->k_columns, head, first, rows, key, n, s);
-        for (int64_t i = 0; i < rows; i++) {
-            T *row = s + i * ATTENTION_KEYS;
-            S(meet)(&met[i], row, S(mask_row)(t, mask, first + i, key, n, row), n, y + i * t->width, t->width);
-        }
-        S(panel_product)(s, ATTENTION_KEYS, 1, S(panels)(t->v_panels, head, t->keys, t->width, key), y, t->width, rows, t->width,
-                         n, key > 0);
+        S(meet)(t, &met, mask, first, rows, key, n, s);
+        if (key > 0) S(scale_rows)(y, t->width, met.factor, rows);
+        S(panel_product)(s, ATTENTION_APART, 1, S(panels)(t->v_panels, head, t->keys, t->width, key), y, t->width, rows,
+                         t->width, n, key > 0);
     }
-    for (int64_t i = 0; i < rows; i++) {
-        const T scale = met[i].sum == 0 ? 0 : (T)(1 / met[i].sum);
-        _Pragma("omp simd") for (int64_t j = 0; j < t->width; j++) y[i * t->width + j] *= scale;
-        logs[i] = met[i].sum == 0 ? (T)INFINITY : met[i].largest + (T)log(met[i].sum);
+    _Pragma("omp simd") for (int64_t i = 0; i < rows; i++) {
+        const T sum = (T)met.sum[i];
+        met.factor[i] = sum == 0 ? 0 : 1 / sum;
+        logs[i] = sum == 0 ? (T)INFINITY : met.largest[i] + S(log2)(sum);
     }
+    S(scale_rows)(y, t->width, met.factor, rows);
 }
 
 /* Over blocks of queries of all heads. */
@@ -133,16 +183,16 @@ static int64_t S(attention)(const void *arguments, int64_t begin, int64_t end) {
     return -1;
 }
 
-/* ---- derivative: with weights P = exp(score - log Σ exp) and D = Σ dy y of a query,
+/* ---- derivative: with weights P = 2^(score - log2 Σ 2^score) and D = Σ dy y of a query,
  *      dv = Pᵀ dy, dscore = P (dy vᵀ - D), dq = scale · dscore k, dk = scale · dscoreᵀ q ---- */
 
 /* Turns products into weights, and products of dy and values into scaled gradients of the scores. */
 static void S(slope_row)(const Attention *t, int64_t mask, int64_t query, int64_t key, int64_t whole, T log, T sum, T *p,
                          T *slopes) {
     const int64_t n = S(mask_row)(t, mask, query, key, whole, p);
-    const T scale = (T)t->scale;
+    const T scale = (T)t->scale, factor = (T)t->factor;
     _Pragma("omp simd") for (int64_t j = 0; j < n; j++) {
-        p[j] = S(exp)(p[j] - log);
+        p[j] = S(exp2_negative)(p[j] * factor - log);
         slopes[j] = p[j] * (slopes[j] - sum) * scale;
     }
     for (int64_t j = n; j < whole; j++) p[j] = slopes[j] = 0;
@@ -151,39 +201,44 @@ static void S(slope_row)(const Attention *t, int64_t mask, int64_t query, int64_
 /* to [columns of weights, n] += weightsᵀ · rows [first, first + rows) of x, which lies in panels over its n columns. */
 static void S(add_transposed)(const Attention *t, const T *weights, const char *x, int64_t n, int64_t head, int64_t first,
                               int64_t rows, int64_t columns, T *to) {
-    S(panel_product)(weights, 1, ATTENTION_KEYS, S(panels)(x, head, t->queries, n, first), to, n, columns, n, rows, true);
+    S(panel_product)(weights, 1, ATTENTION_APART, S(panels)(x, head, t->queries, n, first), to, n, columns, n, rows, true);
 }
 
-static void S(attention_slopes_block)(const Attention *t, int64_t head, int64_t first, int64_t rows) {
-    T p[ATTENTION_QUERIES * ATTENTION_KEYS] __attribute__((aligned(64)));
-    T slopes[ATTENTION_QUERIES * ATTENTION_KEYS] __attribute__((aligned(64))), sums[ATTENTION_QUERIES];
+static void S(attention_slopes_block)(const Attention *t, int64_t head, int64_t first, int64_t rows, T *dk, T *dv) {
+    T p[ATTENTION_QUERIES * ATTENTION_APART] __attribute__((aligned(64)));
+    T slopes[ATTENTION_QUERIES * ATTENTION_APART] __attribute__((aligned(64))), sums[ATTENTION_QUERIES];
     const int64_t query = head * t->queries + first, mask = S(mask_offset)(t, head), keys = S(keys_seen)(t, first + rows);
     const T *y = (const T *)t->y + query * t->width, *g = (const T *)t->g + query * t->width;
     const T *logs = (const T *)t->logs + query;
-    T *dq = (T *)t->dq + query * t->depth, *dk = (T *)t->dk + head * t->keys * t->depth;
-    T *dv = (T *)t->dv + head * t->keys * t->width;
+    T *dq = (T *)t->dq + query * t->depth;
     for (int64_t i = 0; i < rows; i++) sums[i] = S(slope_sum)(y + i * t->width, g + i * t->width, t->width, false);
     for (int64_t key = 0; key < keys; key += ATTENTION_KEYS) {
         const int64_t n = S(least)(keys - key, ATTENTION_KEYS);
         S(attention_products)(t, t->q, t->depth, t->k_columns, head, first, rows, key, n, p);
         S(attention_products)(t, t->g, t->width, t->v_columns, head, first, rows, key, n, slopes);
         for (int64_t i = 0; i < rows; i++)
-            S(slope_row)(t, mask, first + i, key, n, logs[i], sums[i], p + i * ATTENTION_KEYS, slopes + i * ATTENTION_KEYS);
+            S(slope_row)(t, mask, first + i, key, n, logs[i], sums[i], p + i * ATTENTION_APART,
+                         slopes + i * ATTENTION_APART);
         S(add_transposed)(t, p, t->g_panels, t->width, head, first, rows, n, dv + key * t->width);
         S(add_transposed)(t, slopes, t->q_panels, t->depth, head, first, rows, n, dk + key * t->depth);
-        S(panel_product)(slopes, ATTENTION_KEYS, 1, S(panels)(t->k_panels, head, t->keys, t->depth, key), dq, t->depth, rows,
+        S(panel_product)(slopes, ATTENTION_APART, 1, S(panels)(t->k_panels, head, t->keys, t->depth, key), dq, t->depth, rows,
                          t->depth, n, key > 0);
     }
 }
 
-/* Over heads: the gradients of a head's keys and values are sums over all its queries. */
+/* Over parts of the queries of all heads: each has its own sums for the gradients of its head's keys and values. */
 static int64_t S(attention_slopes)(const void *arguments, int64_t begin, int64_t end) {
     const Attention *t = arguments;
-    for (int64_t head = begin; head < end; head++) {
-        memset((T *)t->dk + head * t->keys * t->depth, 0, (size_t)(t->keys * t->depth) * sizeof(T));
-        memset((T *)t->dv + head * t->keys * t->width, 0, (size_t)(t->keys * t->width) * sizeof(T));
-        for (int64_t first = 0; first < t->queries; first += ATTENTION_QUERIES)
-            S(attention_slopes_block)(t, head, first, S(least)(t->queries - first, ATTENTION_QUERIES));
+    const int64_t blocks = (t->queries + ATTENTION_QUERIES - 1) / ATTENTION_QUERIES;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t part = i / t->heads, last = (part + 1) * blocks / t->parts;
+        T *dk = (T *)t->dk + i * t->keys * t->depth, *dv = (T *)t->dv + i * t->keys * t->width;
+        memset(dk, 0, (size_t)(t->keys * t->depth) * sizeof(T));
+        memset(dv, 0, (size_t)(t->keys * t->width) * sizeof(T));
+        for (int64_t block = part * blocks / t->parts; block < last; block++) {
+            const int64_t first = block * ATTENTION_QUERIES;
+            S(attention_slopes_block)(t, i % t->heads, first, S(least)(t->queries - first, ATTENTION_QUERIES), dk, dv);
+        }
     }
     return -1;
 }

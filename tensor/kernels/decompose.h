@@ -101,6 +101,21 @@ static int64_t S(lu_solve)(const void *arguments, int64_t begin, int64_t end) {
     return -1;
 }
 
+/* Σ row[k] · a[j + r, k] over k < j, for four rows (or as many as there are) of a from j on. */
+static void S(four_products)(const T *a, int64_t n, const T *row, int64_t j, T *sums) {
+    const T *other[4];
+    for (int64_t r = 0; r < 4; r++) other[r] = a + (j + r < n ? j + r : n - 1) * n;
+    T first = 0, second = 0, third = 0, fourth = 0;
+#pragma omp simd reduction(+ : first, second, third, fourth)
+    for (int64_t k = 0; k < j; k++) {
+        first += row[k] * other[0][k];
+        second += row[k] * other[1][k];
+        third += row[k] * other[2][k];
+        fourth += row[k] * other[3][k];
+    }
+    sums[0] = first, sums[1] = second, sums[2] = third, sums[3] = fourth;
+}
+
 /* A = L·Lᵀ, of which only the lower triangle is read, in A's place, zeros above. Bad: a pivot that is not positive. */
 static int64_t S(cholesky)(const void *arguments, int64_t begin, int64_t end) {
     const Decomposition *d = arguments;
@@ -109,11 +124,12 @@ static int64_t S(cholesky)(const void *arguments, int64_t begin, int64_t end) {
     for (int64_t at = begin; at < end; at++)
         for (int64_t i = 0; i < n; i++) {
             T *a = (T *)d->a + at * n * n, *row = a + i * n;
+            T sums[4];
             for (int64_t j = 0; j <= i; j++) {
                 const T *other = a + j * n;
-                T sum = 0;
-#pragma omp simd reduction(+ : sum)
-                for (int64_t k = 0; k < j; k++) sum += row[k] * other[k];
+                if (j % 4 == 0) S(four_products)(a, n, row, j, sums);
+                T sum = sums[j % 4];
+                for (int64_t k = j - j % 4; k < j; k++) sum += row[k] * other[k];
                 row[j] = j < i ? (row[j] - sum) / other[j] : row[j] - sum;
             }
             if (!(row[i] > 0) && bad < 0) bad = at;

@@ -79,6 +79,13 @@ static inline float exp2_f32(float x) {
     return scaled_f32((Reduced){expm1_near_f32(r), n});
 }
 
+/* 2^x for x that is at most about 0; from -126.5 down it is 0, as the bits of 2^-127 say. */
+static inline float exp2_negative_f32(float x) {
+    float bounded = -127.0f > x ? -127.0f : x, shifted = bounded + magic_f32, r = (bounded - (shifted - magic_f32)) * 0.693147181f;
+    float scale = power_of_two_f32(bits_of_f32(shifted) << 23);
+    return expm1_near_f32(r) * scale + scale;
+}
+
 /* y where y and x have the same sign, which a sum that is 0 may have lost. */
 static inline float with_sign_f32(float y, float x) {
     return from_bits_f32(bits_of_f32(y) | (bits_of_f32(x) & INT32_MIN));

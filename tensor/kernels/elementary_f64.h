@@ -109,6 +109,14 @@ INLINE_F64 double exp2_f64(double x) {
     return scale_f64((exp_tail_f64(r) + r) + 1.0, shifted);
 }
 
+/* 2^x for x that is at most about 0; from -1022.5 down it is 0, as the bits of 2^-1023 say. */
+INLINE_F64 double exp2_negative_f64(double x) {
+    const double magic = ROUND_F64 + 1023.0;
+    double bounded = -1023.0 > x ? -1023.0 : x, shifted = bounded + magic, scale = from_bits_f64(bits_of_f64(shifted) << 52);
+    double r = (bounded - (shifted - magic)) * 0.69314718055994530942;
+    return (exp_tail_f64(r) + r) * scale + scale;
+}
+
 /* (e^x - 1) / 4 for x from -44 to 710.48, where sinh overflows: 2^(n-2) (e^r - 1) + (2^(n-2) - 1/4). */
 INLINE_F64 Sum_f64 quarter_expm1_f64(double x) {
     const double magic = ROUND_F64 + 1021.0;

@@ -171,7 +171,12 @@ static inline double logaddexp_f64(double y, double x) {
 #include "matmul.h"
 #undef CONVERTS
 #undef EIGHT_ROWS
+#define TRANSPOSE transpose_4
 #include "attention.h"
+#undef TRANSPOSE
+#define M(function) function##f
+#include "distance.h"
+#undef M
 #include "convolution.h"
 #include "convolution_filters.h"
 #include "pooling.h"
@@ -185,7 +190,12 @@ static inline double logaddexp_f64(double y, double x) {
 #define LANES (VECTOR_BYTES / 8)
 #define LANE int64_t
 #include "matmul.h"
+#define TRANSPOSE transpose_8
 #include "attention.h"
+#undef TRANSPOSE
+#define M(function) function
+#include "distance.h"
+#undef M
 #include "convolution.h"
 #include "convolution_filters.h"
 #include "pooling.h"
@@ -260,6 +270,8 @@ const Kernels KERNELS = {
     .determinants = {determinants_f32, determinants_f64},
     .cofactors = {cofactors_f32, cofactors_f64},
     .cholesky = {cholesky_f32, cholesky_f64},
+    .distances = {distances_f32, distances_f64},
+    .distance_slopes = {distance_slopes_f32, distance_slopes_f64},
     .attention = {attention_f32, attention_f64},
     .attention_slopes = {attention_slopes_f32, attention_slopes_f64},
 #define CONVOLUTION(type) {pad_rows_##type, pack_filter_panels_##type, convolve_by_filters_##type, pack_filters_##type, \

@@ -1,8 +1,9 @@
-/* Attention of 16 × 4 heads of 32 numbers each, and norms of images: µs a call. */
+/* Attention of 16 × 4 heads of 32 numbers each, norms of images, and distances between points: µs a call. */
 #include "bench.h"
 
 typedef struct {
     ct_tensor *x[3], *dy;
+    int count; /* of operands that want a gradient */
     ct_tensor *(*function)(ct_tensor *const *x);
 } Subject;
 
@@ -22,6 +23,10 @@ static ct_tensor *group_norm(ct_tensor *const *x) {
     return ct_group_norm(x[0], 8, x[1], x[2], 1e-5);
 }
 
+static ct_tensor *distances(ct_tensor *const *x) {
+    return ct_cdist(x[0], x[1], 2);
+}
+
 static void forward(void *data) {
     const Subject *s = data;
     CT_SCOPED;
@@ -33,13 +38,13 @@ static void both(void *data) {
     const Subject *s = data;
     CT_SCOPED;
     ct_tensor *out[3], *y = s->function(s->x);
-    ct_gradients(&y, 1, (ct_tensor *const *)s->x, 3, (ct_tensor *const *)&s->dy, 0, out);
+    ct_gradients(&y, 1, (ct_tensor *const *)s->x, s->count, (ct_tensor *const *)&s->dy, 0, out);
 }
 
 static void lines(const char *name, Subject *s) {
     char text[64];
-    for (int i = 0; i < 3; i++) ct_set_requires_grad(s->x[i], true);
-    s->dy = ct_randn_like(s->x[0]);
+    for (int i = 0; i < s->count; i++) ct_set_requires_grad(s->x[i], true);
+    s->dy = ct_randn_like(s->function(s->x));
     snprintf(text, sizeof text, "%s/forward", name);
     report(text, seconds_per_call(forward, s) * 1e6, "us");
     snprintf(text, sizeof text, "%s/both", name);
@@ -48,16 +53,23 @@ static void lines(const char *name, Subject *s) {
 
 static void attention_lines(const char *name, int64_t positions, ct_tensor *(*function)(ct_tensor *const *x)) {
     CT_SCOPED;
-    Subject s = {.function = function};
+    Subject s = {.function = function, .count = 3};
     for (int i = 0; i < 3; i++) s.x[i] = ct_randn(CT_F32, CT_DIMS(16, 4, positions, 32));
     lines(name, &s);
 }
 
 static void norm_lines(const char *name, ct_tensor *(*function)(ct_tensor *const *x)) {
     CT_SCOPED;
-    Subject s = {.function = function};
+    Subject s = {.function = function, .count = 3};
     s.x[0] = ct_randn(CT_F32, CT_DIMS(64, 32, 28, 28));
     for (int i = 1; i < 3; i++) s.x[i] = ct_randn(CT_F32, CT_DIMS(32));
+    lines(name, &s);
+}
+
+static void distance_lines(const char *name, int64_t coordinates) {
+    CT_SCOPED;
+    Subject s = {.function = distances, .count = 2};
+    for (int i = 0; i < 2; i++) s.x[i] = ct_randn(CT_F32, CT_DIMS(512, coordinates));
     lines(name, &s);
 }
 
@@ -68,5 +80,7 @@ int main(void) {
     attention_lines("causal/512", 512, causal_attention);
     norm_lines("batch_norm", batch_norm);
     norm_lines("group_norm", group_norm);
+    distance_lines("cdist/512x64", 64);
+    distance_lines("cdist/512x3", 3);
     return 0;
 }

@@ -67,7 +67,7 @@ def numpy_work(name):
 
 
 def numpy_line(name):
-    if re.match(r"(op4|xor|mlp|cnn|conv|max_pool|(s|d|bf16)gemm|attention|causal|batch_norm|group_norm)", name) or name.endswith("backward"):
+    if re.match(r"(op4|xor|mlp|cnn|conv|max_pool|(s|d|bf16)gemm|attention|causal|batch_norm|group_norm|cdist)", name) or name.endswith("backward"):
         return
     work = numpy_work(name)
     if work:
@@ -159,7 +159,7 @@ def torch_product(torch, name):
 
 
 def torch_attention(torch, name):
-    """Attention, or a norm of images."""
+    """Attention, a norm of images, or distances."""
     functional, (kind, *_, where) = torch.nn.functional, name.split("/")
 
     def weighed(q, k, v, is_causal):
@@ -172,13 +172,17 @@ def torch_attention(torch, name):
         attention = getattr(functional, "scaled_dot_product_attention", weighed)
         x = [torch.randn(16, 4, int(name.split("/")[1]), 32) for _ in range(3)]
         call = lambda q, k, v: attention(q, k, v, is_causal=kind == "causal")
+    elif kind == "cdist":
+        x = [torch.randn(*map(int, name.split("/")[1].split("x"))) for _ in range(2)]
+        call = torch.cdist
     else:
         x = [torch.randn(64, 32, 28, 28), torch.randn(32), torch.randn(32)]
         call = {"batch_norm": lambda x, w, b: functional.batch_norm(x, None, None, w, b, True),
                 "group_norm": lambda x, w, b: functional.group_norm(x, 8, w, b)}[kind]
     if where == "forward":
         return lambda: call(*x)
-    x, dy = [y.requires_grad_() for y in x], torch.randn_like(x[0])
+    x = [y.requires_grad_() for y in x]
+    dy = torch.randn_like(call(*x))
     return lambda: torch.autograd.grad(call(*x), x, dy)
 
 
@@ -256,7 +260,7 @@ def torch_line(name):
     elif re.match("(s|d|bf16)gemm", name):
         work, flops = torch_product(torch, name)
         report(name, flops / seconds_per_call(work) * 1e-9, "GFLOP/s")
-    elif re.match("(attention|causal|batch_norm|group_norm)", name):
+    elif re.match("(attention|causal|batch_norm|group_norm|cdist)", name):
         with torch.inference_mode(mode=name.endswith("forward")):
             report(name, seconds_per_call(torch_attention(torch, name)) * 1e6, "us")
     elif not name.startswith("op4"):
