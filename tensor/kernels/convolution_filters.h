@@ -13,15 +13,15 @@
 /* A part of a plane of y: places of some rows, whole ones if there are several. */
 typedef struct {
     int64_t d, h, w, rows, columns;
-} S(Part);
+} S(PlanePart);
 
 typedef struct {
     int64_t begin, end;
 } S(Range);
 
-static S(Part) S(part_of_plane)(const Convolution *c, int64_t i) {
+static S(PlanePart) S(part_of_plane)(const Convolution *c, int64_t i) {
     const int64_t w = i % c->row_parts, h = i / c->row_parts % c->row_blocks;
-    S(Part) part = {.d = i / c->row_parts / c->row_blocks, .h = h * c->out[1] / c->row_blocks,
+    S(PlanePart) part = {.d = i / c->row_parts / c->row_blocks, .h = h * c->out[1] / c->row_blocks,
                     .w = w * c->out[2] / c->row_parts};
     part.rows = (h + 1) * c->out[1] / c->row_blocks - part.h;
     part.columns = (w + 1) * c->out[2] / c->row_parts - part.w;
@@ -88,7 +88,7 @@ static int64_t S(pack_filter_panels)(const void *arguments, int64_t begin, int64
 }
 
 /* Row h of a part of y, for `width` filters: out[columns, width]. */
-static void S(filter_row)(const Convolution *c, const T *x, const T *weights, const T *bias, const S(Part) *part,
+static void S(filter_row)(const Convolution *c, const T *x, const T *weights, const T *bias, const S(PlanePart) *part,
                           int64_t h, int64_t width, T *out) {
     const T none[COLUMNS] = {0};
     const int64_t first_d = part->d * c->stride[0] - c->pad[0], first_h = h * c->stride[1] - c->pad[1];
@@ -125,7 +125,7 @@ static int64_t S(convolve_by_filters)(const void *arguments, int64_t begin, int6
         const int64_t group = panel / c->strips, first = panel % c->strips * COLUMNS;
         const int64_t filters = c->filters - first < COLUMNS ? c->filters - first : COLUMNS;
         const int64_t width = S(panel_width)(filters);
-        const S(Part) part = S(part_of_plane)(c, unit % parts);
+        const S(PlanePart) part = S(part_of_plane)(c, unit % parts);
         const T *x = (const T *)c->x + (image * c->groups + group) * c->channels * c->plane;
         T *y = (T *)c->y + ((image * c->groups + group) * c->filters + first) * c->places +
                (part.d * c->out[1] + part.h) * c->out[2] + part.w;
@@ -142,7 +142,7 @@ static int64_t S(convolve_by_filters)(const void *arguments, int64_t begin, int6
 /* ---- the weights' gradient [depth, filters]: a tile's rows are channels or taps of a row, the depth are places ---- */
 
 /* Adds what strip s of them gets from a part of an image. Strips of the same channels are neighbours. */
-static void S(add_strip)(const Convolution *c, const S(Part) *part, const T *x, const T *panel, int64_t s,
+static void S(add_strip)(const Convolution *c, const S(PlanePart) *part, const T *x, const T *panel, int64_t s,
                          int64_t columns, T *sums) {
     const T none[COLUMNS] = {0};
     const bool by_channels = c->channels >= c->kernel[2];
@@ -176,7 +176,7 @@ static void S(add_weight_slopes)(const Convolution *c, int64_t outer, int64_t be
     T *sums = (T *)c->sums + (share * c->groups + group) * (c->depth + c->sums_bias) * c->filters + first;
     for (int64_t image = share * c->images / c->parts; image < (share + 1) * c->images / c->parts; image++)
         for (int64_t i = 0; i < parts; i++) {
-            const S(Part) part = S(part_of_plane)(c, i);
+            const S(PlanePart) part = S(part_of_plane)(c, i);
             const T *x = (const T *)c->x + (image * c->groups + group) * c->channels * c->plane;
             const T *g = (const T *)c->y + ((image * c->groups + group) * c->filters + first) * c->places +
                          (part.d * c->out[1] + part.h) * c->out[2] + part.w;
