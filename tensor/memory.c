@@ -80,7 +80,7 @@ static Block *take_large(int class) {
 
 /* A fresh page costs as much as computing its numbers does, unless it is a huge one. */
 static void *fresh_block(size_t rounded) {
-    if (rounded < 2 * HUGE_PAGE) return aligned_alloc(ALIGNMENT, rounded);
+    if (rounded < HUGE_PAGE) return aligned_alloc(ALIGNMENT, rounded);
     void *block = NULL;
     if (posix_memalign(&block, HUGE_PAGE, rounded) != 0) return NULL;
 #ifdef MADV_HUGEPAGE
