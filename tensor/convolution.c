@@ -108,7 +108,7 @@ static bool has_room(Convolution *c) {
         const int64_t stride = c->stride[1 + d], spread = c->spread[1 + d];
         const int64_t reach = (most[d] - 1) * stride + (c->kernel[1 + d] - 1) * c->dilation[1 + d];
         c->split[d] = parts(parts(reach, spread) + 1, stride);
-        if (stride > DIRECT_NUMBERS || spread > DIRECT_PHASES || c->split[d] > DIRECT_NUMBERS) return false;
+        if (stride > DIRECT_PHASES || spread > DIRECT_PHASES || c->split[d] > DIRECT_NUMBERS) return false;
         in *= stride * c->split[d];
         phases *= spread;
         out *= spread * (d == 0 ? parts(most[d], spread) : c->split[d]);

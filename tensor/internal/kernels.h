@@ -210,7 +210,8 @@ enum { DISTANCE_ROWS = 4 }; /* in a strip, or coordinates, that meet a panel at 
 
 /* Filters over three dims (those that an operand lacks have size 1): for each image and group,
  *   y[f, q] = bias[f] + Σ weight[f, c, t] · x[c, (q · stride + t · dilation - pad) / spread],
- * with zeros around x and, where it is spread, between its numbers; stride or spread is 1. x is [images, groups · channels, size], y [images, groups · filters, out], both row-major. */
+ * with zeros around x and, where it is spread, between its numbers; stride or spread is 1.
+ * x is [images, groups · channels, size], y [images, groups · filters, out], both row-major. */
 typedef struct {
     const char *x, *weight, *bias; /* a bias or NULL */
     char *y;                       /* the result; or, for the weights' slopes, its gradient */
@@ -233,7 +234,7 @@ typedef struct {
 /* Of a result's places: what the weights' slopes take at once, no less than columns in a panel. Of its numbers: what is
  * computed before it is transposed. */
 enum { CONVOLUTION_PLACES = 128, CONVOLUTION_NUMBERS = 8192 };
-/* What direct kernels have room for: numbers of x that a part of a plane meets, phases of a spread, and a group's taps. */
+/* What direct kernels have room for: numbers of x that a part of a plane meets, phases of rows and columns, and taps. */
 enum { DIRECT_NUMBERS = 8192, DIRECT_PHASES = 16, DIRECT_TAPS = 512 };
 
 /* Rows of `size` numbers of x, each to begin at `before` in a row of `width` zeros. */

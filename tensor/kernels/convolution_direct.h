@@ -13,9 +13,12 @@ typedef struct {
     int64_t offset, channel, tap;
 } S(Tap);
 
+/* What a part meets: from a first row and column of x on, those of each line that lie in x; and by which taps. */
 typedef struct {
-    int64_t first[DIRECT_PHASES + 1]; /* of each phase */
-    S(Tap) taps[DIRECT_TAPS + 2]; /* for the weights' gradient, up to two that are none */
+    int64_t top, left;
+    S(Range) rows[DIRECT_PHASES], columns[DIRECT_PHASES];
+    int64_t first[DIRECT_PHASES + 1]; /* of each phase of y */
+    S(Tap) taps[DIRECT_TAPS + 2];     /* for the weights' gradient, up to two that are none */
 } S(Taps);
 
 static inline int64_t S(floor_quotient)(int64_t a, int64_t b) {
@@ -41,8 +44,12 @@ static inline int64_t S(line_at)(const Convolution *c, int64_t channel, int64_t 
 /* The taps that numbers of a part meet, phase by phase. */
 static void S(collect_taps)(const Convolution *c, const S(Part) *part, S(Taps) *taps) {
     const int64_t phases = c->spread[1] * c->spread[2];
-    const int64_t top = S(first_met)(c, 1, part->h), left = S(first_met)(c, 2, part->w);
     S(Tap) *next = taps->taps;
+    taps->top = S(first_met)(c, 1, part->h), taps->left = S(first_met)(c, 2, part->w);
+    for (int64_t i = 0; i < c->stride[1]; i++)
+        taps->rows[i] = S(within)(taps->top + i, c->stride[1], c->size[1], c->split[0]);
+    for (int64_t i = 0; i < c->stride[2]; i++)
+        taps->columns[i] = S(within)(taps->left + i, c->stride[2], c->size[2], c->split[1]);
     for (int64_t phase = 0; phase < phases; phase++) {
         taps->first[phase] = next - taps->taps;
         for (int64_t i = 0; i < c->depth; i++) {
@@ -51,10 +58,11 @@ static void S(collect_taps)(const Convolution *c, const S(Part) *part, S(Taps) *
             const int64_t h = (part->h + phase / c->spread[2]) * c->stride[1] + place[1] - c->pad[1];
             const int64_t w = (part->w + phase % c->spread[2]) * c->stride[2] + place[2] - c->pad[2];
             if (h % c->spread[1] || w % c->spread[2] || S(plane_met)(c, part->d, place[0]) < 0) continue;
-            const int64_t row = h / c->spread[1] - top, column = w / c->spread[2] - left;
+            const int64_t row = h / c->spread[1] - taps->top, column = w / c->spread[2] - taps->left;
             const int64_t line = S(line_at)(c, i / c->taps, place[0] / c->dilation[0], row % c->stride[1],
                                             column % c->stride[2]);
-            *next++ = (S(Tap)){line + row / c->stride[1] * c->split[1] + column / c->stride[2], i / c->taps, i % c->taps};
+            const int64_t offset = line + row / c->stride[1] * c->split[1] + column / c->stride[2];
+            *next++ = (S(Tap)){offset, i / c->taps, i % c->taps};
         }
     }
     taps->first[phases] = next - taps->taps;
@@ -71,33 +79,49 @@ ALWAYS_INLINE void S(copy_met)(const T *in, const int step, S(Range) met, int64_
     }
 }
 
-/* The same for any step, from the operand [begin, end). */
-static inline void S(split_row)(const T *in, int64_t step, S(Range) met, int64_t n, const T *begin, const T *end, T *out) {
-    const bool within = in >= begin && in + (n + S(pool_lanes)) * step <= end;
-    if (within && step == 1) S(copy_met)(in, 1, met, n, out);
-    else if (within && step == 2) S(copy_met)(in, 2, met, n, out);
-    else
-        for (int64_t i = 0; i < n; i++) out[i] = i >= met.begin && i < met.end ? in[i * step] : 0;
+/* Rows of an operand [begin, end), `apart` from each other, each to become n numbers that are `step` apart in it. */
+typedef struct {
+    const T *in, *begin, *end;
+    int64_t apart, step, n;
+    S(Range) rows, columns; /* that are met; in place of other columns come zeros */
+} S(Rows);
+
+/* A known step is 1 or 2; otherwise, 0. */
+ALWAYS_INLINE void S(split_rows_by)(const S(Rows) *rows, const int step, T *out) {
+    const S(Rows) r = *rows;
+    const T *in = r.in + r.rows.begin * r.apart;
+    out += r.rows.begin * r.n;
+    for (int64_t row = r.rows.begin; row < r.rows.end; row++, in += r.apart, out += r.n)
+        if (step && in >= r.begin && in + (r.n + S(pool_lanes)) * step <= r.end)
+            S(copy_met)(in, step, r.columns, r.n, out);
+        else
+            for (int64_t i = 0; i < r.n; i++)
+                out[i] = i >= r.columns.begin && i < r.columns.end ? in[i * r.step] : 0;
+}
+
+static void S(split_rows)(const S(Rows) *rows, T *out) {
+    if (rows->step == 1) S(split_rows_by)(rows, 1, out);
+    else if (rows->step == 2) S(split_rows_by)(rows, 2, out);
+    else S(split_rows_by)(rows, 0, out);
 }
 
 /* All that a part meets in a group's x. */
-static void S(split_planes)(const Convolution *c, const S(Part) *part, const T *x, T *out) {
-    const int64_t top = S(first_met)(c, 1, part->h), left = S(first_met)(c, 2, part->w);
+static void S(split_planes)(const Convolution *c, const S(Part) *part, const S(Taps) *taps, const T *x, T *out) {
+    const int64_t line = c->split[0] * c->split[1];
     for (int64_t i = 0; i < c->channels * c->kernel[0]; i++) {
         const int64_t plane = S(plane_met)(c, part->d, i % c->kernel[0] * c->dilation[0]);
         const T *rows = x + i / c->kernel[0] * c->plane + plane * c->size[1] * c->size[2];
-        for (int64_t line = 0; line < c->stride[1] * c->stride[2] && plane >= 0; line++) {
-            const int64_t row = top + line / c->stride[2], column = left + line % c->stride[2];
-            const S(Range) hs = S(within)(row, c->stride[1], c->size[1], c->split[0]);
-            const S(Range) ws = S(within)(column, c->stride[2], c->size[2], c->split[1]);
-            const T *from = rows + row * c->size[2] + column;
-            T *to = out + S(line_at)(c, 0, i, 0, line);
-            memset(to, 0, (size_t)(hs.begin * c->split[1]) * sizeof(T));
-            for (int64_t h = hs.begin; h < hs.end; h++)
-                S(split_row)(from + h * c->stride[1] * c->size[2], c->stride[2], ws, c->split[1], (const T *)c->x,
-                             (const T *)c->x + c->numel, to + h * c->split[1]);
-            memset(to + hs.end * c->split[1], 0, (size_t)((c->split[0] - hs.end) * c->split[1]) * sizeof(T));
-        }
+        T *to = out + S(line_at)(c, 0, i, 0, 0);
+        for (int64_t row = 0; row < c->stride[1] && plane >= 0; row++)
+            for (int64_t column = 0; column < c->stride[2]; column++, to += line) {
+                const S(Range) met = taps->rows[row];
+                const S(Rows) from = {rows + (taps->top + row) * c->size[2] + taps->left + column, (const T *)c->x,
+                                      (const T *)c->x + c->numel, c->stride[1] * c->size[2], c->stride[2], c->split[1],
+                                      met, taps->columns[column]};
+                memset(to, 0, (size_t)(met.begin * c->split[1]) * sizeof(T));
+                S(split_rows)(&from, to);
+                memset(to + met.end * c->split[1], 0, (size_t)((c->split[0] - met.end) * c->split[1]) * sizeof(T));
+            }
     }
 }
 
@@ -127,8 +151,10 @@ static void S(filter_line)(const Convolution *c, const S(Part) *part, const T *x
     const int64_t columns = S(phase_size)(c, 2, part->columns, phase % c->spread[2]);
     const int64_t n = rows > 0 && columns > 0 ? (rows - 1) * c->split[1] + columns : 0;
     T weights[DIRECT_TAPS];
-    for (int64_t t = 0; t < count; t++)
-        weights[t] = weight[first[t].channel * c->weight_channel + (c->flipped ? c->taps - 1 - first[t].tap : first[t].tap)];
+    for (int64_t t = 0; t < count; t++) {
+        const int64_t tap = c->flipped ? c->taps - 1 - first[t].tap : first[t].tap;
+        weights[t] = weight[first[t].channel * c->weight_channel + tap];
+    }
     int64_t i = 0;
     for (; i + (S(direct_vectors) - 1) * LANES < n; i += S(direct_vectors) * LANES)
         S(sum_taps)(x + i, first, weights, count, start, S(direct_vectors), y + i);
@@ -173,7 +199,7 @@ static int64_t S(convolve_directly)(const void *arguments, int64_t begin, int64_
             S(collect_taps)(c, &part, &taps);
         }
         const int64_t apart = (part.rows + c->spread[1] - 1) / c->spread[1] * c->split[1];
-        S(split_planes)(c, &part, (const T *)c->x + image * c->channels * c->plane, x);
+        S(split_planes)(c, &part, &taps, (const T *)c->x + image * c->channels * c->plane, x);
         for (int64_t filter = 0; filter < c->filters; filter++) {
             const T *weight = (const T *)c->weight + group * c->weight_group + filter * c->weight_filter;
             const T start = c->bias ? ((const T *)c->bias)[group * c->filters + filter] : 0;
@@ -214,12 +240,14 @@ static void S(add_part)(const Convolution *c, S(Products) *p, const S(Part) *par
                         const T *g) {
     const int64_t n = (part->rows - 1) * c->split[1] + part->columns;
     const T *g_end = (const T *)c->y + c->images * c->groups * c->filters * c->places;
-    S(split_planes)(c, part, x, p->x);
-    for (int64_t h = 0; h < part->rows; h++)
-        S(split_row)(g + h * c->out[2], 1, (S(Range)){0, part->columns}, c->split[1], g, g_end, p->g + h * c->split[1]);
+    const S(Rows) rows = {g, g, g_end, c->out[2], 1, c->split[1], {0, part->rows}, {0, part->columns}};
+    S(Vector) bias = p->bias;
+    S(split_planes)(c, part, taps, x, p->x);
+    S(split_rows)(&rows, p->g);
     *(S(PoolLine) *)(p->g + part->rows * c->split[1]) = (S(PoolLine)){0};
     for (int64_t t = 0; t < taps->first[1]; t += S(direct_products)) S(add_products)(c, p, taps->taps + t, n);
-    for (int64_t at = 0; at < n; at += LANES) p->bias += *(const S(Vector) *)(p->g + at);
+    for (int64_t at = 0; at < n; at += LANES) bias += *(const S(Vector) *)(p->g + at);
+    p->bias = bias;
 }
 
 /* The taps of a part, a multiple of those that are taken at once, and which numbers count. */
@@ -232,6 +260,7 @@ static void S(begin_part)(const Convolution *c, S(Products) *p, const S(Part) *p
             const int64_t at = h * c->split[1] + w;
             p->counts[at / LANES][at % LANES] = w < part->columns ? -1 : 0;
         }
+    for (int64_t at = part->rows * c->split[1]; at % LANES; at++) p->counts[at / LANES][at % LANES] = 0;
 }
 
 static inline T S(sum_of_lanes)(const S(Vector) *sums) {
@@ -269,7 +298,8 @@ static int64_t S(weight_slopes_directly)(const void *arguments, int64_t begin, i
                 S(add_part)(c, &products, &part, &taps, (const T *)c->x + both * c->channels * c->plane,
                             (const T *)c->y + (both * c->filters + filter) * c->places + place);
             }
-            S(add_sums)(c, &products, (T *)c->sums + (unit / c->filters) * (c->depth + c->sums_bias) * c->filters + filter);
+            T *sums = (T *)c->sums + unit / c->filters * (c->depth + c->sums_bias) * c->filters;
+            S(add_sums)(c, &products, sums + filter);
         }
     }
     return -1;
