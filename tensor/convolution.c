@@ -1,12 +1,15 @@
 /* Convolution: shapes, packing and cuts. The kernels, in kernels/convolution.h and convolution_filters.h, have vectors of
- * filters or, where these are few, of neighbouring places. */
+ * filters or, where these are few, of neighbouring places; where they are very few, those in convolution_direct.h need
+ * no products of matrices. */
 #include "internal/parallel.h"
 #include "internal/plain.h"
 #include <string.h>
 
 enum {
     GRAIN = 1 << 19, /* multiplications that are worth a piece of their own */
-    PIECES = 8       /* to keep threads equally busy */
+    PIECES = 8,      /* to keep threads equally busy */
+    FEW_FILTERS = 2, /* that products of matrices would not pay for */
+    FEW_PLACES = 64  /* that parts for the direct kernels would not pay for */
 };
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -39,6 +42,7 @@ static Convolution describe(const ct_tensor *x, const ct_tensor *weight, const F
     spatial_sizes(x->shape, x->ndim, c.size);
     spatial_sizes(weight->shape, x->ndim, c.kernel);
     memcpy(c.stride, f->stride, sizeof c.stride);
+    memcpy(c.spread, f->spread, sizeof c.spread);
     memcpy(c.pad, f->pad, sizeof c.pad);
     memcpy(c.dilation, f->dilation, sizeof c.dilation);
     memcpy(c.out, f->out, sizeof c.out);
@@ -96,6 +100,33 @@ static void cut_planes(Convolution *c, int64_t places) {
     c->row_blocks = parts(c->out[1], larger(1, places / c->out[2]));
 }
 
+/* Whether what the largest part of y's planes meets has room in the direct kernels. */
+static bool has_room(Convolution *c) {
+    const int64_t most[2] = {parts(c->out[1], c->row_blocks), parts(c->out[2], c->row_parts)};
+    int64_t phases = 1, in = c->channels * c->kernel[0], out = 1;
+    for (int d = 0; d < 2; d++) {
+        const int64_t stride = c->stride[1 + d], spread = c->spread[1 + d];
+        const int64_t reach = (most[d] - 1) * stride + (c->kernel[1 + d] - 1) * c->dilation[1 + d];
+        c->split[d] = parts(parts(reach, spread) + 1, stride);
+        if (stride > DIRECT_PHASES || spread > DIRECT_PHASES || c->split[d] > DIRECT_NUMBERS) return false;
+        in *= stride * c->split[d];
+        phases *= spread;
+        out *= spread * (d == 0 ? parts(most[d], spread) : c->split[d]);
+        if (in > DIRECT_NUMBERS || out > DIRECT_NUMBERS || phases > DIRECT_PHASES) return false;
+    }
+    return true;
+}
+
+/* Cuts y's planes for the direct kernels; false if they should not compute it. */
+static bool cut_directly(Convolution *c) {
+    if (c->filters > FEW_FILTERS || c->depth > DIRECT_TAPS) return false;
+    for (int64_t places = DIRECT_NUMBERS / 2; places >= FEW_PLACES; places /= 2) {
+        cut_planes(c, places);
+        if (has_room(c)) return true;
+    }
+    return false;
+}
+
 /* Whether vectors of filters are at least three quarters full. */
 static bool fills_vectors(int64_t filters, int type) {
     const int64_t lanes = tensor_kernels->matmul[type].panel_columns / 2;
@@ -143,10 +174,22 @@ static bool launch_transposed(Convolution *c, int type) {
     return true;
 }
 
+static bool launch_directly(const Convolution *c, int type) {
+    const int64_t cuts = c->out[0] * c->row_blocks * c->row_parts, units = cuts * c->images * c->groups;
+    const int64_t work = parts(c->places, cuts) * c->depth * c->filters;
+    tensor_launch(tensor_kernels->convolution[type].directly, c, sizeof *c, units,
+                  larger(parts(GRAIN, work), parts(units, PIECES)));
+    return true;
+}
+
 /* With operands of one dtype that computes, none of them and no result empty. The transposed convolution reads what the
  * convolution that it is the adjoint of would write. */
 static bool compute(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const Filtering *f, ct_tensor *y) {
     const int type = x->dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32;
+    Convolution direct = describe(x, weight, f);
+    direct.x = x->data, direct.weight = weight->data, direct.y = y->data;
+    direct.bias = bias ? bias->data : NULL;
+    if (cut_directly(&direct)) return launch_directly(&direct, type);
     const bool by_filters = product3(f->spread) == 1 && fills_vectors(y->shape[1] / f->groups, type);
     const bool transposed = f->flipped && !by_filters;
     Filtering filtering = transposed ? tensor_convolve_adjoint(f, x->shape, weight->shape, x->ndim) : *f;
@@ -190,6 +233,13 @@ Filtering tensor_convolve_adjoint(const Filtering *f, const int64_t *x_shape, co
         adjoint.pad[d] = f->dilation[d] * (kernel[d] - 1) - f->pad[d];
     }
     return adjoint;
+}
+
+static bool launch_weights_directly(Convolution *c, int type) {
+    const int64_t filters = c->parts * c->groups * c->filters, work = c->places * c->depth * parts(c->images, c->parts);
+    tensor_launch(tensor_kernels->convolution[type].weight_slopes_directly, c, sizeof *c, filters,
+                  larger(parts(GRAIN, work), parts(filters, PIECES)));
+    return true;
 }
 
 static bool launch_weights(Convolution *c, int type) {
@@ -237,14 +287,19 @@ bool tensor_convolve_weight_slopes(ct_tensor *x, const ct_tensor *weight, ct_ten
     const bool empty = x->numel == 0 || g->numel == 0;
     Filtering inner = *filtering;
     if (!tensor_plainly(&x, dtype) || !tensor_plainly(&g, dtype)) return false;
-    if (!empty && !(x = pad_rows(x, weight, &inner))) return false;
     Convolution c = describe(x, weight, &inner);
+    const bool directly = !empty && cut_directly(&c);
+    if (!empty && !directly) {
+        if (!(x = pad_rows(x, weight, &inner))) return false;
+        c = describe(x, weight, &inner);
+    }
     c.sums_bias = bias_slope != NULL;
     c.parts = smaller(larger(1, smaller(c.images, PIECES)), larger(1, x->numel / larger(1, 4 * weight->numel)));
     ct_tensor *sums = tensor_new(dtype, CT_DIMS(c.parts, c.groups, c.depth + c.sums_bias, c.filters));
     if (!sums) return false;
     tensor_fill(sums, 0);
     c.x = x->data, c.y = g->data, c.sums = sums->data;
-    if (!empty && sums->numel > 0 && !launch_weights(&c, dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32)) return false;
+    const int type = dtype == CT_F64 ? COMPUTE_F64 : COMPUTE_F32;
+    if (!empty && sums->numel > 0 && !(directly ? launch_weights_directly : launch_weights)(&c, type)) return false;
     return join(sums, &c, weight, weight_slope, bias_slope);
 }

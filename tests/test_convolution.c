@@ -20,13 +20,23 @@ static const Case cases[] = {
     {2, 17, 4, 5, 16, {2, 3}, {.padding = {5, 4}}},
     {1, 40, 6, 7, 48, {3, 3}, {.padding = {1, 1}}},
     {2, 6, 11, 12, 24, {1, 7}, {.stride = {3, 2}, .padding = {0, 3}, .dilation = {1, 2}}},
+    /* groups of few filters */
+    {4, 8, 28, 28, 8, {3, 3}, {.padding = {1, 1}, .groups = 8}},
+    {3, 6, 23, 41, 12, {3, 5}, {.stride = {2, 2}, .padding = {1, 2}, .groups = 6}},
+    {2, 4, 9, 130, 4, {2, 3}, {.stride = {1, 3}, .padding = {1, 1}, .dilation = {2, 2}, .groups = 4}},
+    {1, 3, 120, 150, 3, {3, 3}, {.stride = {2, 2}, .padding = {1, 1}, .groups = 3}},
+    {2, 10, 20, 20, 2, {3, 4}, CT_CONV_DEFAULTS},
+    {1, 2, 3, 9000, 2, {1, 3}, {.padding = {0, 1}, .groups = 2}},
+    {2, 2, 21, 26, 2, {3, 3}, {.stride = {5, 5}, .padding = {2, 2}, .groups = 2}},
+    {1, 2, 90, 100, 2, {2, 2}, {.padding = {1, 1}, .dilation = {80, 91}, .groups = 2}},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
 /* Tap by tap: the slice of the padded operand that a tap meets, times its weights. */
 static ct_tensor *by_slices(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const Case *c) {
     const int64_t *pad = c->params.padding, pads[] = {pad[1], pad[1], pad[0], pad[0]};
-    ct_tensor *padded = ct_pad(x, pads, 4, "constant", 0), *y = ct_reshape(bias, CT_DIMS(1, -1, 1, 1));
+    const int64_t groups = c->params.groups ? c->params.groups : 1;
+    ct_tensor *padded = ct_pad(x, pads, 4, "constant", 0), *y = ct_reshape(bias, CT_DIMS(1, groups, -1, 1, 1));
     for (int64_t tap = 0; tap < c->kernel[0] * c->kernel[1]; tap++) {
         ct_tensor *seen = padded, *weights = weight;
         for (int d = 0; d < 2; d++) {
@@ -37,9 +47,11 @@ static ct_tensor *by_slices(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, co
             seen = ct_slice(seen, 2 + d, k * dilation, last, stride);
             weights = ct_select(weights, 2, k);
         }
-        y = ct_add(y, ct_einsum("nchw,fc->nfhw", (ct_tensor *[]){seen, weights}, 2));
+        const int64_t *sizes = ct_shape(seen), split[] = {sizes[0], groups, c->channels / groups, sizes[2], sizes[3]};
+        ct_tensor *both[] = {ct_reshape(seen, split, 5), ct_reshape(weights, CT_DIMS(groups, -1, split[2]))};
+        y = ct_add(y, ct_einsum("ngchw,gfc->ngfhw", both, 2));
     }
-    return y;
+    return ct_reshape(y, CT_DIMS(c->images, c->filters, ct_shape(y)[3], ct_shape(y)[4]));
 }
 
 static ct_tensor *leaf(ct_dtype dtype, const int64_t *shape, int ndim, uint64_t seed) {
@@ -47,8 +59,9 @@ static ct_tensor *leaf(ct_dtype dtype, const int64_t *shape, int ndim, uint64_t 
 }
 
 static void make_leaves(const Case *c, ct_dtype dtype, ct_tensor *leaves[3]) {
+    const int64_t groups = c->params.groups ? c->params.groups : 1;
     leaves[0] = leaf(dtype, CT_DIMS(c->images, c->channels, c->height, c->width), 1);
-    leaves[1] = leaf(dtype, CT_DIMS(c->filters, c->channels, c->kernel[0], c->kernel[1]), 2);
+    leaves[1] = leaf(dtype, CT_DIMS(c->filters, c->channels / groups, c->kernel[0], c->kernel[1]), 2);
     leaves[2] = leaf(dtype, CT_DIMS(c->filters), 3);
 }
 
@@ -93,6 +106,23 @@ START_TEST(threads_do_not_matter) {
         for (int i = 0; i < 4; i++) assert_same_bits("threads", more[i], one[i]);
     }
     ct_set_num_threads(before);
+}
+END_TEST
+
+/* An infinite number at a row's end concerns only the tap that meets it. */
+START_TEST(infinite_numbers_stay_apart) {
+    enum { ROWS = 5, COLUMNS = 19 };
+    const Case c = {1, 1, ROWS, COLUMNS, 1, {1, 2}, CT_CONV_DEFAULTS};
+    ct_tensor *leaves[3], *results[4];
+    make_leaves(&c, CT_F32, leaves);
+    ((float *)ct_data(leaves[0]))[2 * COLUMNS - 1] = INFINITY;
+    for (int table = 0; table < tensor_simd_count(); table++) {
+        tensor_simd_force(table);
+        compute(&c, leaves, false, results);
+        const float *slopes = (const float *)ct_data(results[2]);
+        ck_assert(isfinite(slopes[0]) && isinf(slopes[1]));
+    }
+    tensor_simd_force(-1);
 }
 END_TEST
 
@@ -166,6 +196,7 @@ Suite *convolution_suite(void) {
     TCase *convolutions = support_case(suite, "convolutions");
     tcase_add_loop_test(convolutions, convolutions_are_right_in_every_table, 0, 2 * CASES);
     tcase_add_loop_test(convolutions, threads_do_not_matter, 0, CASES);
+    tcase_add_test(convolutions, infinite_numbers_stay_apart);
     TCase *windows = support_case(suite, "pools");
     tcase_add_loop_test(windows, windows_of_any_rows, 0, POOLS * (MOST_WIDTH - LEAST_WIDTH + 1));
     tcase_add_test(windows, ties_and_nan_in_windows);

@@ -209,8 +209,9 @@ typedef struct {
 enum { DISTANCE_ROWS = 4 }; /* in a strip, or coordinates, that meet a panel at once */
 
 /* Filters over three dims (those that an operand lacks have size 1): for each image and group,
- *   y[f, q] = bias[f] + Σ weight[f, c, t] · x[c, q · stride + t · dilation - pad],
- * with zeros around x. x is [images, groups · channels, size], y [images, groups · filters, out], both row-major. */
+ *   y[f, q] = bias[f] + Σ weight[f, c, t] · x[c, (q · stride + t · dilation - pad) / spread],
+ * with zeros around x and, where it is spread, between its numbers; stride or spread is 1.
+ * x is [images, groups · channels, size], y [images, groups · filters, out], both row-major. */
 typedef struct {
     const char *x, *weight, *bias; /* a bias or NULL */
     char *y;                       /* the result; or, for the weights' slopes, its gradient */
@@ -218,11 +219,12 @@ typedef struct {
     char *slopes;                  /* of x, from y as its gradient, for the transposed convolution */
     char *sums;                    /* of the weights: [parts, groups, depth (+ 1 for a bias), filters] */
     const int64_t *offsets;        /* of what a tile reads of x, from the first number that it reads */
-    int64_t size[3], out[3], kernel[3], stride[3], pad[3], dilation[3];
+    int64_t size[3], out[3], kernel[3], stride[3], spread[3], pad[3], dilation[3];
     int64_t images, groups, channels, filters, parts; /* channels and filters of a group; parts of the images */
     int64_t plane, places, taps, numel;               /* products of size, out and kernel; all of x */
     int64_t depth, strips;                            /* taps · channels; strips of filters, channels or depth */
     int64_t row_blocks, row_parts;                    /* that a plane of y is cut into; one of them is 1 */
+    int64_t split[2];                                    /* rows and columns of a line (convolution_direct.h) */
     int64_t weight_group, weight_filter, weight_channel; /* strides; taps are neighbours */
     bool flipped;    /* the order of taps is */
     bool neighbours; /* neighbours in a row of y meet neighbours in x: stride is 1 there */
@@ -232,6 +234,8 @@ typedef struct {
 /* Of a result's places: what the weights' slopes take at once, no less than columns in a panel. Of its numbers: what is
  * computed before it is transposed. */
 enum { CONVOLUTION_PLACES = 128, CONVOLUTION_NUMBERS = 8192 };
+/* What direct kernels have room for: numbers of x that a part of a plane meets, phases of rows and columns, and taps. */
+enum { DIRECT_NUMBERS = 8192, DIRECT_PHASES = 16, DIRECT_TAPS = 512 };
 
 /* Rows of `size` numbers of x, each to begin at `before` in a row of `width` zeros. */
 typedef struct {
@@ -250,6 +254,8 @@ typedef struct {
     Kernel *pack_channels; /* over strips of all groups */
     Kernel *transposed;    /* over images × groups × strips of channels */
     Kernel *weight_slopes; /* over parts × groups × panels of filters × strips of depth */
+    Kernel *directly;      /* over parts of y's planes × images × groups */
+    Kernel *weight_slopes_directly; /* over parts × groups × filters */
 } ConvolutionKernels;
 
 /* Pooling of planes of size[0] × size[1] to out[0] × out[1] windows. */

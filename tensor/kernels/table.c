@@ -180,6 +180,7 @@ static inline double logaddexp_f64(double y, double x) {
 #include "convolution.h"
 #include "convolution_filters.h"
 #include "pooling.h"
+#include "convolution_direct.h"
 #undef T
 #undef LANE
 #undef S
@@ -199,6 +200,7 @@ static inline double logaddexp_f64(double y, double x) {
 #include "convolution.h"
 #include "convolution_filters.h"
 #include "pooling.h"
+#include "convolution_direct.h"
 #undef T
 #undef LANE
 #undef S
@@ -275,7 +277,8 @@ const Kernels KERNELS = {
     .attention = {attention_f32, attention_f64},
     .attention_slopes = {attention_slopes_f32, attention_slopes_f64},
 #define CONVOLUTION(type) {pad_rows_##type, pack_filter_panels_##type, convolve_by_filters_##type, pack_filters_##type, \
-                           convolve_by_places_##type, pack_channels_##type, convolve_transposed_##type, convolve_weight_slopes_##type}
+                           convolve_by_places_##type, pack_channels_##type, convolve_transposed_##type, convolve_weight_slopes_##type, \
+                           convolve_directly_##type, weight_slopes_directly_##type}
     .convolution = {CONVOLUTION(f32), CONVOLUTION(f64)},
     .max_pool = {max_pool_f32, max_pool_f64},
     .max_pool_slope = {max_pool_slope_f32, max_pool_slope_f64},

@@ -3,19 +3,20 @@
 
 typedef struct {
     ct_tensor *x, *weight, *bias;
+    ct_conv_params params;
 } Layer;
 
 static void layer_forward(void *data) {
     const Layer *layer = data;
     CT_SCOPED;
     CT_NO_GRAD;
-    ct_conv2d(layer->x, layer->weight, layer->bias, NULL);
+    ct_conv2d(layer->x, layer->weight, layer->bias, &layer->params);
 }
 
 static void layer_step(void *data) {
     const Layer *layer = data;
     CT_SCOPED;
-    ct_tensor *y = ct_conv2d(layer->x, layer->weight, layer->bias, NULL);
+    ct_tensor *y = ct_conv2d(layer->x, layer->weight, layer->bias, &layer->params);
     ct_tensor *ones = ct_ones_like(y), *grads[3];
     ct_gradients(&y, 1, (ct_tensor *[]){layer->x, layer->weight, layer->bias}, 3, &ones, 0, grads);
 }
@@ -44,8 +45,10 @@ static void line(const char *name, Work *work, void *data) {
 
 static void layers(void) {
     CT_SCOPED;
-    Layer first = {leaf(CT_DIMS(64, 1, 28, 28), 1), leaf(CT_DIMS(16, 1, 3, 3), 0.3), leaf(CT_DIMS(16), 0.1)};
-    Layer second = {leaf(CT_DIMS(64, 16, 13, 13), 1), leaf(CT_DIMS(32, 16, 3, 3), 0.1), leaf(CT_DIMS(32), 0.1)};
+    Layer first = {leaf(CT_DIMS(64, 1, 28, 28), 1), leaf(CT_DIMS(16, 1, 3, 3), 0.3), leaf(CT_DIMS(16), 0.1),
+                   CT_CONV_DEFAULTS};
+    Layer second = {leaf(CT_DIMS(64, 16, 13, 13), 1), leaf(CT_DIMS(32, 16, 3, 3), 0.1), leaf(CT_DIMS(32), 0.1),
+                    CT_CONV_DEFAULTS};
     line("conv1x16/forward", layer_forward, &first);
     line("conv1x16/step", layer_step, &first);
     line("conv16x32/forward", layer_forward, &second);
@@ -53,6 +56,17 @@ static void layers(void) {
     ct_tensor *x = leaf(CT_DIMS(64, 16, 26, 26), 1);
     line("max_pool/forward", pool_forward, x);
     line("max_pool/step", pool_step, x);
+}
+
+/* A filter for each channel. */
+static void depthwise(const char *forward, const char *step, int64_t images, int64_t channels, int64_t size,
+                      int64_t stride) {
+    CT_SCOPED;
+    Layer layer = {leaf(CT_DIMS(images, channels, size, size), 1), leaf(CT_DIMS(channels, 1, 3, 3), 0.3),
+                   leaf(CT_DIMS(channels), 0.1),
+                   {.stride = {stride, stride}, .padding = {1, 1}, .groups = channels}};
+    line(forward, layer_forward, &layer);
+    line(step, layer_step, &layer);
 }
 
 typedef struct {
@@ -86,6 +100,10 @@ static void network(void) {
 int main(void) {
     bench_begin();
     layers();
+    depthwise("conv_depthwise/28/1/forward", "conv_depthwise/28/1/step", 16, 64, 28, 1);
+    depthwise("conv_depthwise/28/2/forward", "conv_depthwise/28/2/step", 16, 64, 28, 2);
+    depthwise("conv_depthwise/112/1/forward", "conv_depthwise/112/1/step", 4, 32, 112, 1);
+    depthwise("conv_depthwise/112/2/forward", "conv_depthwise/112/2/step", 4, 32, 112, 2);
     network();
     return 0;
 }

@@ -187,11 +187,17 @@ def torch_attention(torch, name):
 
 
 def torch_convolution(torch, name):
-    kind, part = name.split("/")
+    kind, *sizes, part = name.split("/")
     n, functional = 64, torch.nn.functional
     if kind == "max_pool":
         x = torch.randn(n, 16, 26, 26, requires_grad=True)
         inputs, layer = [x], lambda: functional.max_pool2d(x, 2)
+    elif kind == "conv_depthwise":
+        size, stride = map(int, sizes)
+        n, channels = (16, 64) if size == 28 else (4, 32)
+        shapes = (n, channels, size, size), (channels, 1, 3, 3), (channels,)
+        inputs = [torch.randn(shape, requires_grad=True) for shape in shapes]
+        layer = lambda: functional.conv2d(*inputs, stride=stride, padding=1, groups=channels)
     else:
         channels, filters, size = (1, 16, 28) if kind == "conv1x16" else (16, 32, 13)
         shapes = (n, channels, size, size), (filters, channels, 3, 3), (filters,)
