@@ -42,7 +42,7 @@ static inline int64_t S(line_at)(const Convolution *c, int64_t channel, int64_t 
 }
 
 /* The taps that numbers of a part meet, phase by phase. */
-static void S(collect_taps)(const Convolution *c, const S(Part) *part, S(Taps) *taps) {
+static void S(collect_taps)(const Convolution *c, const S(PlanePart) *part, S(Taps) *taps) {
     const int64_t phases = c->spread[1] * c->spread[2];
     S(Tap) *next = taps->taps;
     taps->top = S(first_met)(c, 1, part->h), taps->left = S(first_met)(c, 2, part->w);
@@ -106,7 +106,7 @@ static void S(split_rows)(const S(Rows) *rows, T *out) {
 }
 
 /* All that a part meets in a group's x. */
-static void S(split_planes)(const Convolution *c, const S(Part) *part, const S(Taps) *taps, const T *x, T *out) {
+static void S(split_planes)(const Convolution *c, const S(PlanePart) *part, const S(Taps) *taps, const T *x, T *out) {
     const int64_t line = c->split[0] * c->split[1];
     for (int64_t i = 0; i < c->channels * c->kernel[0]; i++) {
         const int64_t plane = S(plane_met)(c, part->d, i % c->kernel[0] * c->dilation[0]);
@@ -143,7 +143,7 @@ static inline int64_t S(phase_size)(const Convolution *c, int d, int64_t n, int6
 }
 
 /* One phase of a part of y, laid out as the lines are. */
-static void S(filter_line)(const Convolution *c, const S(Part) *part, const T *x, const T *weight, T start,
+static void S(filter_line)(const Convolution *c, const S(PlanePart) *part, const T *x, const T *weight, T start,
                            const S(Taps) *taps, int64_t phase, T *y) {
     const S(Tap) *first = taps->taps + taps->first[phase];
     const int64_t count = taps->first[phase + 1] - taps->first[phase];
@@ -172,7 +172,7 @@ static void S(join_pairs)(const T *a, const T *b, int64_t n, T *y) {
 }
 
 /* A part of y from the lines of its phases. What is written too much, the next row overwrites. */
-static void S(join_lines)(const Convolution *c, const S(Part) *part, const T *lines, int64_t apart, T *y) {
+static void S(join_lines)(const Convolution *c, const S(PlanePart) *part, const T *lines, int64_t apart, T *y) {
     const int64_t *spread = c->spread, n = part->columns;
     for (int64_t h = 0; h < part->rows; h++, y += c->out[2]) {
         const T *from = lines + h % spread[1] * spread[2] * apart + h / spread[1] * c->split[1];
@@ -191,7 +191,7 @@ static int64_t S(convolve_directly)(const void *arguments, int64_t begin, int64_
     T x[S(direct_room)] __attribute__((aligned(64))), lines[S(direct_room)] __attribute__((aligned(64)));
     S(Taps) taps;
     const int64_t images = c->images * c->groups, phases = c->spread[1] * c->spread[2];
-    S(Part) part = {0};
+    S(PlanePart) part = {0};
     for (int64_t unit = begin; unit < end; unit++) {
         const int64_t image = unit % images, group = image % c->groups;
         if (unit == begin || image == 0) {
@@ -236,7 +236,7 @@ static void S(add_products)(const Convolution *c, S(Products) *p, const S(Tap) *
 }
 
 /* Adds a part of an image, from x of the group and the part of g. */
-static void S(add_part)(const Convolution *c, S(Products) *p, const S(Part) *part, const S(Taps) *taps, const T *x,
+static void S(add_part)(const Convolution *c, S(Products) *p, const S(PlanePart) *part, const S(Taps) *taps, const T *x,
                         const T *g) {
     const int64_t n = (part->rows - 1) * c->split[1] + part->columns;
     const T *g_end = (const T *)c->y + c->images * c->groups * c->filters * c->places;
@@ -251,7 +251,7 @@ static void S(add_part)(const Convolution *c, S(Products) *p, const S(Part) *par
 }
 
 /* The taps of a part, a multiple of those that are taken at once, and which numbers count. */
-static void S(begin_part)(const Convolution *c, S(Products) *p, const S(Part) *part, S(Taps) *taps) {
+static void S(begin_part)(const Convolution *c, S(Products) *p, const S(PlanePart) *part, S(Taps) *taps) {
     const S(Tap) none = {0, c->channels, 0};
     S(collect_taps)(c, part, taps);
     for (int64_t i = 0; i < S(direct_products) - 1; i++) taps->taps[taps->first[1] + i] = none;
@@ -285,7 +285,7 @@ static int64_t S(weight_slopes_directly)(const void *arguments, int64_t begin, i
     S(Products) products;
     S(Taps) taps;
     for (int64_t i = 0; i < c->out[0] * c->row_blocks * c->row_parts; i++) {
-        const S(Part) part = S(part_of_plane)(c, i);
+        const S(PlanePart) part = S(part_of_plane)(c, i);
         const int64_t place = (part.d * c->out[1] + part.h) * c->out[2] + part.w;
         S(begin_part)(c, &products, &part, &taps);
         for (int64_t unit = begin; unit < end; unit++) {
