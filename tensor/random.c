@@ -69,15 +69,16 @@ ct_generator *ct_generator_new(uint64_t seed) {
     return generator;
 }
 
+/* The threads' lock is held: fork, too, takes it before this one. */
 static void stop_using(Thread *thread, void *generator) {
+    lock_generators();
     if (thread->generator == generator) thread->generator = NULL;
+    unlock_generators();
 }
 
 void ct_generator_free(ct_generator *generator) {
     if (!generator) return;
-    lock_generators();
     tensor_thread_each(stop_using, generator);
-    unlock_generators();
     tensor_free(generator, sizeof *generator);
 }
 
