@@ -268,9 +268,7 @@ static bool join(ct_tensor *sums, const Convolution *c, const ct_tensor *weight,
         *bias_slope = *bias_slope ? tensor_reshape(*bias_slope, CT_DIMS(c->groups * c->filters)) : NULL;
         sum = *bias_slope ? tensor_slice(sum, 1, 0, c->depth, 1) : NULL;
     }
-    const int64_t rows = c->kernel[0] * c->kernel[1];
-    sum = sum ? tensor_reshape(sum, CT_DIMS(c->groups, rows, c->channels, c->kernel[2], c->filters)) : NULL;
-    sum = sum ? tensor_permute(sum, (int64_t[]){0, 4, 2, 1, 3}) : NULL;
+    sum = sum ? tensor_transpose(sum, 1, 2) : NULL;
     *weight_slope = sum ? tensor_reshape(sum, weight->shape, weight->ndim) : NULL;
     return *weight_slope != NULL;
 }

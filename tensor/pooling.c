@@ -49,27 +49,40 @@ static ct_tensor *new_like(const ct_tensor *x, const Pooling *p, const int64_t *
 
 enum { SPARE = 16 };
 
-/* The first column that each window meets. */
-static ct_tensor *first_columns(const Pooling *p) {
+/* The first tap within x of windows that begin at `start`. */
+static int64_t first_tap(int64_t start, int64_t dilation) {
+    return start < 0 ? (dilation - 1 - start) / dilation : 0;
+}
+
+/* What the kernel needs to know of rows and columns of windows. */
+static bool describe_taps(Pool *pool, const Pooling *p) {
     ct_tensor *firsts = tensor_new(CT_I32, CT_DIMS(p->out[1] + SPARE));
-    if (!firsts) return NULL;
-    for (int64_t i = 0; i < firsts->numel; i++) {
-        const int64_t start = i * p->stride[1] - p->pad[1], dilation = p->dilation[1];
-        const int64_t first = start < 0 ? start + (dilation - 1 - start) / dilation * dilation : start;
-        ((int32_t *)firsts->data)[i] = i < p->out[1] ? (int32_t)first : 0;
+    ct_tensor *rows = tensor_new(CT_I64, CT_DIMS(p->out[0] * (int64_t)(sizeof(PoolRow) / sizeof(int64_t))));
+    if (!firsts || !rows) return false;
+    for (int64_t i = 0; i < firsts->numel; i++)
+        ((int32_t *)firsts->data)[i] =
+            (int32_t)(first_tap(i * p->stride[1] - p->pad[1], p->dilation[1]) * p->dilation[1]);
+    for (int64_t i = 0; i < p->out[0]; i++) {
+        const int64_t top = i * p->stride[0] - p->pad[0], dilation = p->dilation[0], tap = first_tap(top, dilation);
+        const int64_t below = (p->size[0] - top + dilation - 1) / dilation;
+        ((PoolRow *)rows->data)[i] = (PoolRow){.start = (top + tap * dilation) * p->size[1],
+                                               .taps = (below < p->kernel[0] ? below : p->kernel[0]) - tap,
+                                               .offset = tap * dilation * p->size[1],
+                                               .place = top * p->size[1] - p->pad[1]};
     }
-    return firsts;
+    pool->firsts = (const int32_t *)firsts->data;
+    pool->rows = (const PoolRow *)rows->data;
+    return true;
 }
 
 ct_tensor *tensor_max_pool(ct_tensor *x, const Pooling *p, ct_tensor **places) {
     CT_SCOPED;
     const ct_dtype given = (ct_dtype)x->dtype, dtype = tensor_wide_dtype(given);
     *places = new_like(x, p, p->out, CT_I32);
-    ct_tensor *y = new_like(x, p, p->out, dtype), *firsts = first_columns(p);
-    if (!y || !*places || !firsts || !(x = plainly(x, dtype))) return NULL;
+    ct_tensor *y = new_like(x, p, p->out, dtype);
     Pool pool = describe(p);
-    pool.x = x->data, pool.y = y->data, pool.places = (int32_t *)(*places)->data;
-    pool.firsts = (const int32_t *)firsts->data, pool.numel = x->numel;
+    if (!y || !*places || !(x = plainly(x, dtype)) || !describe_taps(&pool, p)) return NULL;
+    pool.x = x->data, pool.y = y->data, pool.places = (int32_t *)(*places)->data, pool.numel = x->numel;
     if (y->numel > 0) launch(tensor_kernels->max_pool, &pool, dtype, y->numel / (p->out[0] * p->out[1]));
     y = tensor_as(y, given);
     if (y) ct_scope_keep(*places);

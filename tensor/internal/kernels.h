@@ -258,13 +258,20 @@ typedef struct {
     Kernel *weight_slopes_directly; /* over parts × groups × filters */
 } ConvolutionKernels;
 
+/* What windows of a row have in common: where in their plane the first row of x is that they meet, and how many follow;
+ * how far that is from where the windows begin; and where the first of them begins. */
+typedef struct {
+    int64_t start, taps, offset, place;
+} PoolRow;
+
 /* Pooling of planes of size[0] × size[1] to out[0] × out[1] windows. */
 typedef struct {
     const char *x;
     char *y;         /* the result; for slopes, its gradient */
     char *slopes;
     int32_t *places; /* in its plane, of the largest number of each window */
-    const int32_t *firsts; /* the first column that each window of a row meets; 16 more may be read */
+    const PoolRow *rows;   /* of windows */
+    const int32_t *firsts; /* the first column that a window of a row meets, from where it begins; 16 more may be read */
     int64_t numel;         /* of x */
     int64_t size[2], out[2], kernel[2], stride[2], pad[2], dilation[2];
     const int64_t *begins[2], *ends[2], *counts[2]; /* of means: each window's rows, and columns; and what divides its sum */

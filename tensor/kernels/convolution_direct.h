@@ -271,11 +271,7 @@ static inline T S(sum_of_lanes)(const S(Vector) *sums) {
 
 /* Adds the products of a filter of a group to its sums, which are as join() takes them. */
 static void S(add_sums)(const Convolution *c, const S(Products) *p, T *sums) {
-    for (int64_t channel = 0; channel < c->channels; channel++)
-        for (int64_t tap = 0; tap < c->taps; tap++) {
-            const int64_t row = (tap / c->kernel[2] * c->channels + channel) * c->kernel[2] + tap % c->kernel[2];
-            sums[row * c->filters] += S(sum_of_lanes)(&p->sums[channel * c->taps + tap]);
-        }
+    for (int64_t i = 0; i < c->depth; i++) sums[i * c->filters] += S(sum_of_lanes)(&p->sums[i]);
     if (c->sums_bias) sums[c->depth * c->filters] += S(sum_of_lanes)(&p->bias);
 }
 

@@ -160,8 +160,8 @@ static void S(add_strip)(const Convolution *c, const S(PlanePart) *part, const T
     S(Tile) tile = {.depth = (hs.end - hs.begin) * part->columns, .a = x + channel * c->plane + at,
                     .a_row = by_channels ? c->plane : c->dilation[2], .offsets = c->offsets,
                     .b = panel + hs.begin * part->columns * COLUMNS, .b_row = COLUMNS,
-                    .c = sums + ((tap_row * c->channels + channel) * c->kernel[2] + t2) * c->filters,
-                    .c_row = by_channels ? c->kernel[2] * c->filters : c->filters, .start = none, .add = true};
+                    .c = sums + (channel * c->taps + tap_row * c->kernel[2] + t2) * c->filters,
+                    .c_row = by_channels ? c->taps * c->filters : c->filters, .start = none, .add = true};
     S(multiply_tile)(&tile, n - first < step ? n - first : step, columns);
 }
 

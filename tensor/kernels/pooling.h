@@ -8,26 +8,19 @@ typedef int32_t S(PoolPlaces) __attribute__((vector_size(16 * sizeof(int32_t)), 
 
 typedef struct {
     S(PoolLine) numbers;
-    S(PoolPlaces) places;
+    S(PoolPlaces) offsets; /* in x, from where each window begins */
 } S(Largest);
 
-/* One tap of 16 windows: the i-th meets a number that is the (at + i · step)-th of its plane. */
-ALWAYS_INLINE void S(take_larger)(const S(PoolLine) *numbers, int32_t at, int32_t step, S(Largest) *largest) {
-    const S(PoolPlaces) lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+/* One tap of 16 windows. */
+ALWAYS_INLINE void S(take_larger)(const S(PoolLine) *numbers, int64_t offset, S(Largest) *largest) {
     const S(PoolMask) take = (*numbers > largest->numbers) | (*numbers != *numbers);
     const S(PoolPlaces) taken = __builtin_convertvector(take, S(PoolPlaces));
+    const S(PoolPlaces) offsets = (S(PoolPlaces)){0} + (int32_t)offset;
     largest->numbers = (S(PoolLine))((take & (S(PoolMask))*numbers) | (~take & (S(PoolMask))largest->numbers));
-    largest->places = (taken & (at + lanes * step)) | (~taken & largest->places);
+    largest->offsets = (taken & offsets) | (~taken & largest->offsets);
 }
 
-/* What the first n of 16 windows meet with one tap: columns from `column` on of a row, `step` apart. */
-static void S(clipped_line)(const T *row, int64_t size, int64_t column, int64_t step, int64_t n, S(PoolLine) *line) {
-    *line = (S(PoolLine)){0} - (T)INFINITY;
-    for (int64_t i = 0; i < n; i++)
-        if (column + i * step >= 0 && column + i * step < size) (*line)[i] = row[column + i * step];
-}
-
-/* The same for all of 16, whose numbers lie in x: every one, or every second. */
+/* What 16 windows meet, all of whose numbers lie in x: every one, or every second. */
 ALWAYS_INLINE void S(whole_line)(const T *in, const int step, S(PoolLine) *line) {
     *line = *(const S(PoolLine) *)in;
     if (step == 2)
@@ -35,69 +28,89 @@ ALWAYS_INLINE void S(whole_line)(const T *in, const int step, S(PoolLine) *line)
                                         18, 20, 22, 24, 26, 28, 30);
 }
 
-/* 16 windows of which n count, from `column` on in rows from `top` on. A known step (1 or 2) takes vectors, which may
- * read beyond rows, but not beyond x. */
-ALWAYS_INLINE void S(meet_taps)(const Pool *p, const T *x, int64_t top, int64_t column, int64_t n, const int step,
-                                S(Largest) *largest) {
-    const int64_t stride = step ? step : p->stride[1], size = p->size[1], dilation = p->dilation[0];
-    const int64_t bottom = top + p->kernel[0] * dilation, end = bottom < p->size[0] ? bottom : p->size[0];
-    for (int64_t h = top < 0 ? top + (dilation - 1 - top) / dilation * dilation : top; h < end; h += dilation)
-        for (int64_t l = 0; l < p->kernel[1]; l++) {
-            const int64_t at = column + l * p->dilation[1];
+/* 16 windows, `step` apart (1 or 2), that lie within rows of x, from `in` on: vectors may read beyond these, but not beyond
+ * x. */
+ALWAYS_INLINE void S(meet_inside)(const Pool *p, const PoolRow *row, const T *in, const int step,
+                                  S(Largest) *largest) {
+    const int64_t down = p->dilation[0] * p->size[1];
+    for (int64_t k = 0, offset = row->offset; k < row->taps; k++, in += down, offset += down)
+        for (int64_t l = 0, at = 0; l < p->kernel[1]; l++, at += p->dilation[1]) {
             S(PoolLine) line;
-            if (step) S(whole_line)(x + h * size + at, step, &line);
-            else S(clipped_line)(x + h * size, size, at, stride, n, &line);
-            S(take_larger)(&line, (int32_t)(h * size + at), (int32_t)stride, largest);
+            S(whole_line)(in + at, step, &line);
+            S(take_larger)(&line, offset + at, largest);
         }
 }
 
-/* 16 windows from the first-th of a row on, of which n count. */
-ALWAYS_INLINE void S(max_pool_part)(const Pool *p, const T *x, int64_t row, int64_t first, int64_t n,
-                                    S(Largest) *largest) {
-    const int64_t top = row * p->stride[0] - p->pad[0], column = first * p->stride[1] - p->pad[1];
-    const int64_t tap = top < 0 ? (p->dilation[0] - 1 - top) / p->dilation[0] : 0; /* the first one within x */
-    const int64_t bottom = top + (p->kernel[0] - 1) * p->dilation[0], right = column + (p->kernel[1] - 1) * p->dilation[1];
-    const T *last = x + (bottom < p->size[0] ? bottom : p->size[0] - 1) * p->size[1] + right;
-    const bool inside = column >= 0 && right + (n - 1) * p->stride[1] < p->size[1] &&
-                        last + S(pool_lanes) * p->stride[1] <= (const T *)p->x + p->numel;
-    largest->numbers = (S(PoolLine)){0} - (T)INFINITY;
-    largest->places = *(const S(PoolPlaces) *)(p->firsts + first) + (int32_t)((top + tap * p->dilation[0]) * p->size[1]);
-    if (inside && p->stride[1] == 1) S(meet_taps)(p, x, top, column, n, 1, largest);
-    else if (inside && p->stride[1] == 2) S(meet_taps)(p, x, top, column, n, 2, largest);
-    else S(meet_taps)(p, x, top, column, n, 0, largest);
+/* Any n ≤ 16 windows from `column` on, of which the first tap's row of x is `in`. */
+static void S(meet_clipped)(const Pool *p, const PoolRow *row, const T *in, int64_t column, int64_t n,
+                            S(Largest) *largest) {
+    const int64_t down = p->dilation[0] * p->size[1];
+    for (int64_t k = 0, offset = row->offset; k < row->taps; k++, in += down, offset += down)
+        for (int64_t l = 0, at = 0; l < p->kernel[1]; l++, at += p->dilation[1]) {
+            S(PoolLine) line = (S(PoolLine)){0} - (T)INFINITY;
+            for (int64_t i = 0, w = column + at; i < n; i++, w += p->stride[1])
+                if (w >= 0 && w < p->size[1]) line[i] = in[w];
+            S(take_larger)(&line, offset + at, largest);
+        }
+}
+
+/* Planes [begin, end) of y, whose windows are `step` apart in rows; any number if step is 0. */
+ALWAYS_INLINE void S(max_pool_planes)(const Pool *p, int64_t begin, int64_t end, const int step) {
+    const S(PoolPlaces) lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const int64_t columns = p->out[1], stride = step ? step : p->stride[1], reach = (p->kernel[1] - 1) * p->dilation[1];
+    const int64_t down = p->dilation[0] * p->size[1];
+    const T *x = (const T *)p->x + begin * p->size[0] * p->size[1], *x_end = (const T *)p->x + p->numel;
+    T *y = (T *)p->y + begin * p->out[0] * columns, *y_end = (T *)p->y + end * p->out[0] * columns;
+    int32_t *places = p->places + begin * p->out[0] * columns;
+    for (int64_t plane = begin; plane < end; plane++, x += p->size[0] * p->size[1])
+        for (const PoolRow *row = p->rows; row < p->rows + p->out[0]; row++, y += columns, places += columns)
+            for (int64_t i = 0; i < columns; i += S(pool_lanes)) {
+                const int64_t n = columns - i < S(pool_lanes) ? columns - i : S(pool_lanes);
+                const int64_t column = i * stride - p->pad[1];
+                const T *in = x + row->start + column;
+                S(Largest) largest = {(S(PoolLine)){0} - (T)INFINITY,
+                                      *(const S(PoolPlaces) *)(p->firsts + i) + (int32_t)row->offset};
+                if (step && column >= 0 && column + reach + (n - 1) * stride < p->size[1] &&
+                    x_end - in >= (row->taps - 1) * down + reach + S(pool_lanes) * step) {
+                    S(meet_inside)(p, row, in, step, &largest);
+                } else {
+                    S(Largest) clipped = largest; /* so that others need no memory */
+                    S(meet_clipped)(p, row, x + row->start, column, n, &clipped);
+                    largest = clipped;
+                }
+                largest.offsets += (int32_t)(row->place + i * stride) + lanes * (int32_t)stride;
+                if (y_end - (y + i) >= S(pool_lanes)) { /* what is stored too much, the next row overwrites */
+                    *(S(PoolLine) *)(y + i) = largest.numbers;
+                    *(S(PoolPlaces) *)(places + i) = largest.offsets;
+                } else {
+                    const S(Largest) last = largest;
+                    memcpy(y + i, &last.numbers, (size_t)n * sizeof *y);
+                    memcpy(places + i, &last.offsets, (size_t)n * sizeof *places);
+                }
+            }
 }
 
 static void S(max_pool)(const Pool *arguments, int64_t begin, int64_t end) {
-    const Pool pool = *arguments, *p = &pool; /* that what is stored cannot change */
-    const int64_t columns = p->out[1], windows = p->out[0] * columns;
-    T *y = (T *)p->y + begin * windows, *y_end = (T *)p->y + end * windows;
-    int32_t *places = p->places + begin * windows;
-    for (int64_t plane = begin; plane < end; plane++)
-        for (int64_t row = 0; row < p->out[0]; row++, y += columns, places += columns)
-            for (int64_t i = 0; i < columns; i += S(pool_lanes)) {
-                const int64_t n = columns - i < S(pool_lanes) ? columns - i : S(pool_lanes);
-                S(Largest) largest;
-                S(max_pool_part)(p, (const T *)p->x + plane * p->size[0] * p->size[1], row, i, n, &largest);
-                if (y_end - (y + i) >= S(pool_lanes)) { /* what is stored too much, the next row overwrites */
-                    *(S(PoolLine) *)(y + i) = largest.numbers;
-                    *(S(PoolPlaces) *)(places + i) = largest.places;
-                } else {
-                    const S(Largest) last = largest; /* so that others need no memory */
-                    memcpy(y + i, &last.numbers, (size_t)n * sizeof *y);
-                    memcpy(places + i, &last.places, (size_t)n * sizeof *places);
-                }
-            }
+    const Pool pool = *arguments; /* that what is stored cannot change */
+    if (pool.stride[1] == 1) S(max_pool_planes)(&pool, begin, end, 1);
+    else if (pool.stride[1] == 2) S(max_pool_planes)(&pool, begin, end, 2);
+    else S(max_pool_planes)(&pool, begin, end, 0);
 }
 
 /* x's gradient, from the result's gradient y. */
 static void S(max_pool_slope)(const Pool *p, int64_t begin, int64_t end) {
     const int64_t n = p->size[0] * p->size[1], windows = p->out[0] * p->out[1];
+    bool apart = true;
+    for (int d = 0; d < 2; d++) apart = apart && p->stride[d] > (p->kernel[d] - 1) * p->dilation[d];
     for (int64_t plane = begin; plane < end; plane++) {
         T *slopes = (T *)p->slopes + plane * n;
         const T *g = (const T *)p->y + plane * windows;
         const int32_t *places = p->places + plane * windows;
         memset(slopes, 0, (size_t)n * sizeof(T));
-        for (int64_t i = 0; i < windows; i++) slopes[places[i]] += g[i];
+        if (apart)
+            for (int64_t i = 0; i < windows; i++) slopes[places[i]] = g[i];
+        else
+            for (int64_t i = 0; i < windows; i++) slopes[places[i]] += g[i];
     }
 }
 

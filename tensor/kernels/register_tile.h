@@ -5,47 +5,62 @@
 
 typedef T W(Vector) __attribute__((vector_size(WIDTH * sizeof(T)), aligned(sizeof(T)), may_alias));
 
-/* R and V are constants wherever this is expanded, so that the loops over them vanish and the sums get registers. */
-static inline __attribute__((always_inline)) void W(tile)(const S(Tile) *t, const int R, const int V) {
-    const T *a = t->a, *a5 = a + 5 * t->a_row, *a10 = a5 + 5 * t->a_row; /* a row is then one address away */
-    const T *b = t->b;
-    const int64_t depth = t->depth, a_row = t->a_row, a_column = t->a_column, b_row = t->b_row;
-    const int64_t *offsets = t->offsets;
-    T *keep = t->keep;
-    W(Vector) sum[ROWS][VECTORS], row[VECTORS];
-#pragma GCC unroll 16
-    for (int i = 0; i < R; i++)
+/* What is alike for each k: one number of each row of a meets a row of b. */
+typedef struct {
+    const T *a, *a5, *a10, *b; /* a row is one address away from a, a + 5 rows or a + 10 rows */
+    T *keep;
+} W(TileStep);
+
+static inline __attribute__((always_inline)) void W(tile_step)(const S(Tile) *t, W(TileStep) *s, int64_t k, W(Vector) (*sum)[VECTORS],
+                                                          const int R, const int V) {
+    W(Vector) row[VECTORS];
+    if (t->offsets) s->a = t->a + t->offsets[k], s->a5 = s->a + 5 * t->a_row, s->a10 = s->a5 + 5 * t->a_row;
 #pragma GCC unroll 4
-        for (int j = 0; j < V; j++) sum[i][j] = *(const W(Vector) *)(t->start + j * WIDTH);
+    for (int j = 0; j < V; j++) row[j] = *(const W(Vector) *)(s->b + j * WIDTH);
+    if (s->keep) {
+#pragma GCC unroll 4
+        for (int j = 0; j < V; j++) *(W(Vector) *)(s->keep + j * WIDTH) = row[j];
+        s->keep += COLUMNS;
+        PREFETCH(s->b + 16 * t->b_row);
+        PREFETCH(s->b + 16 * t->b_row + (V - 1) * WIDTH);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < R; i++) {
+        const T x = (i < 5 ? s->a : i < 10 ? s->a5 : s->a10)[i % 5 * t->a_row];
+#pragma GCC unroll 4
+        for (int j = 0; j < V; j++) sum[i][j] += x * row[j];
+    }
+    s->a += t->a_column, s->a5 += t->a_column, s->a10 += t->a_column, s->b += t->b_row;
+}
+
+/* R and V are constants wherever this is expanded, so that the loops over them vanish and the sums get registers. Where
+ * they are few, four k in turn have sums of their own: multipliers would idle if each waited for the sum before. */
+static inline __attribute__((always_inline)) void W(tile)(const S(Tile) *given, const int R, const int V) {
+    const S(Tile) tile = *given, *t = &tile;
+    const int turns = R * V > 3 ? 1 : R * V == 1 ? 4 : 2;
+    W(TileStep) s = {t->a, t->a + 5 * t->a_row, t->a + 10 * t->a_row, t->b, t->keep};
+    W(Vector) sum[ROWS][VECTORS];
+    int64_t k = 0;
+#pragma GCC unroll 16
+    for (int i = 0; i < turns * R; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < V; j++) sum[i][j] = i < R ? *(const W(Vector) *)(t->start + j * WIDTH) : (W(Vector)){0};
     if (t->add)
         for (int i = 0; i < R; i++) {
             PREFETCH(t->c + i * t->c_row);
             PREFETCH(t->c + i * t->c_row + (V - 1) * WIDTH);
         }
-    for (int64_t k = 0; k < depth; k++) {
-        if (offsets) a = t->a + offsets[k], a5 = a + 5 * a_row, a10 = a5 + 5 * a_row;
+    for (; k + turns <= t->depth; k += turns)
 #pragma GCC unroll 4
-        for (int j = 0; j < V; j++) row[j] = *(const W(Vector) *)(b + j * WIDTH);
-        if (keep) {
-#pragma GCC unroll 4
-            for (int j = 0; j < V; j++) *(W(Vector) *)(keep + j * WIDTH) = row[j];
-            keep += COLUMNS;
-            PREFETCH(b + 16 * b_row);
-            PREFETCH(b + 16 * b_row + (V - 1) * WIDTH);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < R; i++) {
-            const T x = (i < 5 ? a : i < 10 ? a5 : a10)[i % 5 * a_row];
-#pragma GCC unroll 4
-            for (int j = 0; j < V; j++) sum[i][j] += x * row[j];
-        }
-        a += a_column, a5 += a_column, a10 += a_column, b += b_row;
-    }
+        for (int turn = 0; turn < turns; turn++) W(tile_step)(t, &s, k + turn, sum + turn * R, R, V);
+    for (; turns > 1 && k < t->depth; k++) W(tile_step)(t, &s, k, sum, R, V);
 #pragma GCC unroll 16
     for (int i = 0; i < R; i++)
 #pragma GCC unroll 4
         for (int j = 0; j < V; j++) {
             W(Vector) *at = (W(Vector) *)(t->c + i * t->c_row + j * WIDTH);
+#pragma GCC unroll 4
+            for (int turn = 1; turn < turns; turn++) sum[i][j] += sum[turn * R + i][j];
             if (t->add) sum[i][j] += *at;
             *at = sum[i][j];
         }
