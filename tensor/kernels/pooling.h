@@ -108,6 +108,7 @@ static void S(max_pool_slope)(const Pool *p, int64_t begin, int64_t end) {
         const int32_t *places = p->places + plane * windows;
         memset(slopes, 0, (size_t)n * sizeof(T));
         if (apart)
+#pragma GCC unroll 8
             for (int64_t i = 0; i < windows; i++) slopes[places[i]] = g[i];
         else
             for (int64_t i = 0; i < windows; i++) slopes[places[i]] += g[i];
