@@ -9,6 +9,8 @@ enum {
     GRAIN = 1 << 19, /* multiplications that are worth a piece of their own */
     PIECES = 8,      /* to keep threads equally busy */
     FEW_FILTERS = 2, /* that products of matrices would not pay for */
+    FEW_CHANNELS = 16, /* that zeros beside rows are cheaper for than parts of windows */
+    MANY_WEIGHTS = 1 << 13, /* of a panel, that the first cache does not keep for parts of windows */
     FEW_PLACES = 64  /* that parts for the direct kernels would not pay for */
 };
 
@@ -136,10 +138,12 @@ static bool fills_vectors(int64_t filters, int type) {
 static bool launch_by_filters(Convolution *c, int type) {
     const ConvolutionKernels *kernels = &tensor_kernels->convolution[type];
     const int64_t columns = tensor_kernels->matmul[type].panel_columns, width = smaller(columns, c->filters);
-    ct_tensor *offsets = offset_table((int64_t[]){c->kernel[1], c->channels, c->kernel[2]},
-                                      (int64_t[]){c->dilation[1] * c->size[2], c->plane, c->dilation[2]});
-    if (!offsets) return false;
+    const int64_t steps[3] = {c->dilation[1] * c->size[2], c->plane, c->dilation[2]};
+    ct_tensor *offsets = offset_table((int64_t[]){c->kernel[1], c->channels, c->kernel[2]}, steps);
+    ct_tensor *edge_offsets = offset_table((int64_t[]){c->kernel[1], c->channels, 1}, steps);
+    if (!offsets || !edge_offsets) return false;
     c->offsets = (const int64_t *)offsets->data;
+    c->edge_offsets = (const int64_t *)edge_offsets->data;
     cut_planes(c, CONVOLUTION_NUMBERS / (width > columns / 2 ? columns : columns / 2));
     c->strips = parts(c->filters, columns);
     tensor_launch(kernels->pack_panels, c, sizeof *c, c->groups * c->strips, parts(GRAIN / 8, c->depth * columns));
@@ -193,9 +197,10 @@ static bool compute(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const Filt
     const bool by_filters = product3(f->spread) == 1 && fills_vectors(y->shape[1] / f->groups, type);
     const bool transposed = f->flipped && !by_filters;
     Filtering filtering = transposed ? tensor_convolve_adjoint(f, x->shape, weight->shape, x->ndim) : *f;
-    if (by_filters && !(x = pad_rows(x, weight, &filtering))) return false;
-    Convolution c = describe(transposed ? y : x, weight, &filtering);
     const int64_t columns = tensor_kernels->matmul[type].panel_columns;
+    const bool padded = direct.channels < FEW_CHANNELS || direct.depth * smaller(columns, direct.filters) > MANY_WEIGHTS;
+    if (by_filters && padded && !(x = pad_rows(x, weight, &filtering))) return false;
+    Convolution c = describe(transposed ? y : x, weight, &filtering);
     const int64_t filters = by_filters ? parts(c.filters, columns) * columns : c.filters;
     ct_tensor *packed = tensor_new((ct_dtype)x->dtype, CT_DIMS(c.groups * filters * (c.depth + 1)));
     if (!packed) return false;

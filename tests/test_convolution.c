@@ -19,6 +19,8 @@ static const Case cases[] = {
     {2, 3, 3, 300, 16, {2, 3}, {.padding = {1, 1}}},
     {2, 17, 4, 5, 16, {2, 3}, {.padding = {5, 4}}},
     {1, 40, 6, 7, 48, {3, 3}, {.padding = {1, 1}}},
+    {2, 16, 5, 3, 16, {3, 7}, {.padding = {1, 3}}},
+    {2, 18, 9, 20, 28, {3, 3}, {.stride = {2, 2}, .padding = {1, 1}, .dilation = {2, 2}}},
     {2, 6, 11, 12, 24, {1, 7}, {.stride = {3, 2}, .padding = {0, 3}, .dilation = {1, 2}}},
     /* groups of few filters */
     {4, 8, 28, 28, 8, {3, 3}, {.padding = {1, 1}, .groups = 8}},

@@ -219,6 +219,7 @@ typedef struct {
     char *slopes;                  /* of x, from y as its gradient, for the transposed convolution */
     char *sums;                    /* of the weights: [parts, groups, depth (+ 1 for a bias), filters] */
     const int64_t *offsets;        /* of what a tile reads of x, from the first number that it reads */
+    const int64_t *edge_offsets;   /* of what it reads for one column of taps */
     int64_t size[3], out[3], kernel[3], stride[3], spread[3], pad[3], dilation[3];
     int64_t images, groups, channels, filters, parts; /* channels and filters of a group; parts of the images */
     int64_t plane, places, taps, numel;               /* products of size, out and kernel; all of x */

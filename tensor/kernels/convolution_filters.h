@@ -87,30 +87,55 @@ static int64_t S(pack_filter_panels)(const void *arguments, int64_t begin, int64
     return -1;
 }
 
-/* Row h of a part of y, for `width` filters: out[columns, width]. */
+/* What places [begin, end) of a row of y meet, whose windows begin in x from `from` on. */
+static void S(multiply_places)(const Convolution *c, S(Tile) *tile, const T *from, int64_t begin, int64_t end,
+                               int64_t width, T *out) {
+    const int64_t strip = S(even_step)(end - begin, ROWS);
+    for (int64_t i = begin; i < end; i += strip) {
+        tile->a = from + i * c->stride[2];
+        tile->c = out + i * width;
+        S(multiply_tile)(tile, end - i < strip ? end - i : strip, width);
+    }
+}
+
+/* Row h of a part of y, for `width` filters: out[columns, width]. Places whose windows lie within rows of x take all taps
+ * at once, those at the edges one column of taps after another. */
 static void S(filter_row)(const Convolution *c, const T *x, const T *weights, const T *bias, const S(PlanePart) *part,
                           int64_t h, int64_t width, T *out) {
     const T none[COLUMNS] = {0};
     const int64_t first_d = part->d * c->stride[0] - c->pad[0], first_h = h * c->stride[1] - c->pad[1];
-    const S(Range) ds = S(within)(first_d, c->dilation[0], c->size[0], c->kernel[0]);
+    const int64_t first_w = part->w * c->stride[2] - c->pad[2], last_tap = (c->kernel[2] - 1) * c->dilation[2];
+    S(Range) ds = S(within)(first_d, c->dilation[0], c->size[0], c->kernel[0]);
     const S(Range) hs = S(within)(first_h, c->dilation[1], c->size[1], c->kernel[1]);
     const int64_t row_depth = c->channels * c->kernel[2], depth = (hs.end - hs.begin) * row_depth;
-    const int64_t step = S(even_step)(depth, MATRIX_DEPTH), strip = S(even_step)(part->columns, ROWS);
-    S(Tile) tile = {.a_row = c->stride[2], .b_row = width, .c_row = width, .start = bias};
-    if (ds.begin == ds.end || depth == 0)
-        for (int64_t i = 0; i < part->columns; i++) memcpy(out + i * width, bias, (size_t)width * sizeof(T));
+    const int64_t step = S(even_step)(depth, MATRIX_DEPTH), columns = part->columns;
+    S(Range) inner = {S(within)(first_w, c->stride[2], c->size[2], columns).begin,
+                      S(within)(first_w + last_tap, c->stride[2], c->size[2], columns).end};
+    if (depth == 0) ds.end = ds.begin;
+    if (inner.begin >= inner.end || ds.begin == ds.end) inner = (S(Range)){columns, columns};
+    const bool whole = inner.end - inner.begin == columns;
+    for (int64_t i = 0; i < columns && !whole; i++)
+        if (i < inner.begin || i >= inner.end) memcpy(out + i * width, bias, (size_t)width * sizeof(T));
+    S(Tile) tile = {.a_row = c->stride[2], .c_row = width, .start = bias};
     for (int64_t t = ds.begin; t < ds.end; t++) {
         const int64_t row = (first_d + t * c->dilation[0]) * c->size[1] + first_h + hs.begin * c->dilation[1];
-        const T *from = x + row * c->size[2] + part->w * c->stride[2] - c->pad[2];
+        const T *from = x + row * c->size[2] + first_w, *b = weights + (t * c->kernel[1] + hs.begin) * row_depth * width;
+        tile.b_row = width;
         for (int64_t k = 0; k < depth; k += step, tile.start = none, tile.add = true) {
             tile.depth = depth - k < step ? depth - k : step;
             tile.offsets = c->offsets + k;
-            tile.b = weights + ((t * c->kernel[1] + hs.begin) * row_depth + k) * width;
-            for (int64_t i = 0; i < part->columns; i += strip) {
-                tile.a = from + i * c->stride[2];
-                tile.c = out + i * width;
-                S(multiply_tile)(&tile, part->columns - i < strip ? part->columns - i : strip, width);
-            }
+            tile.b = b + k * width;
+            S(multiply_places)(c, &tile, from, inner.begin, inner.end, width, out);
+        }
+        if (whole) continue;
+        tile.b_row = c->kernel[2] * width;
+        tile.depth = depth / c->kernel[2];
+        tile.offsets = c->edge_offsets;
+        for (int64_t l = 0; l < c->kernel[2]; l++, from += c->dilation[2]) {
+            const S(Range) met = S(within)(first_w + l * c->dilation[2], c->stride[2], c->size[2], columns);
+            tile.b = b + l * width;
+            S(multiply_places)(c, &tile, from, met.begin, met.end < inner.begin ? met.end : inner.begin, width, out);
+            S(multiply_places)(c, &tile, from, met.begin > inner.end ? met.begin : inner.end, met.end, width, out);
         }
     }
 }
