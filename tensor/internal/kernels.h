@@ -195,8 +195,7 @@ typedef struct {
     double scale;  /* of the products */
     double factor; /* log2 e; times scale, where no mask is added, so that products need not be scaled before */
 } Attention;
-/* In a block, whose rows lie so far apart that a column's numbers share few sets of the cache; keys are whole panels. */
-enum { ATTENTION_QUERIES = 64, ATTENTION_KEYS = 256, ATTENTION_APART = ATTENTION_KEYS + 16 };
+enum { ATTENTION_QUERIES = 64 }; /* in a block */
 
 /* Distances between the rows of matrices a [matrices, rows, depth] and b [matrices, columns, depth]: row-major, but of b for
  * the distances, and of a for its gradient, panels over the rows. */

@@ -4,7 +4,8 @@
  * Online normalizer calculation for softmax, 2018; Dao et al., FlashAttention, 2022). The products are made of the tiles
  * of tile.h. */
 
-enum { S(attention_panel) = VECTORS * LANES };
+/* Keys in a block are whole panels; its rows lie so far apart that a column's numbers share few sets of the cache. */
+enum { S(attention_panel) = VECTORS * LANES, S(keys) = 2048 / sizeof(T), S(apart) = S(keys) + 16 };
 
 static inline int64_t S(least)(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -44,7 +45,7 @@ static void S(attention_products)(const Attention *t, const char *rows_of, int64
     const int64_t all = (t->keys + S(attention_panel) - 1) / S(attention_panel), step = depth * S(attention_panel);
     const T *a = (const T *)rows_of + (head * t->queries + first) * depth;
     const S(Panels) b = {(const T *)panels + (head * all + key / S(attention_panel)) * step, S(attention_panel), step};
-    S(panel_product)(a, depth, 1, b, s, ATTENTION_APART, rows, (n + LANES - 1) / LANES * LANES, depth, false);
+    S(panel_product)(a, depth, 1, b, s, S(apart), rows, (n + LANES - 1) / LANES * LANES, depth, false);
 }
 
 /* The elements' offset of a head's mask. */
@@ -118,7 +119,7 @@ static void S(meet)(const Attention *t, S(Met) *met, int64_t mask, int64_t first
     const int64_t whole = (n + LANES - 1) / LANES * LANES;
     const T scale = (T)t->factor;
     for (int64_t i = 0; i < rows; i++) {
-        T *row = s + i * ATTENTION_APART;
+        T *row = s + i * S(apart);
         for (int64_t j = S(mask_row)(t, mask, first + i, key, n, row); j < whole; j++) row[j] = -(T)INFINITY;
         S(largest_lanes)(row, whole, met->lanes + i * LANES);
     }
@@ -135,7 +136,7 @@ static void S(meet)(const Attention *t, S(Met) *met, int64_t mask, int64_t first
         met->largest[i] = m;
     }
     for (int64_t i = 0; i < rows; i++)
-        S(weigh_lanes)(s + i * ATTENTION_APART, whole, scale, met->shift[i], met->lanes + i * LANES);
+        S(weigh_lanes)(s + i * S(apart), whole, scale, met->shift[i], met->lanes + i * LANES);
     S(turn)(met, rows);
     _Pragma("omp simd") for (int64_t i = 0; i < rows; i++) {
         T sum = 0;
@@ -151,17 +152,17 @@ static void S(scale_rows)(T *y, int64_t width, const T *factors, int64_t rows) {
 
 /* A query that sees no key gets zeros; its logarithm is such that all its weights are 0 again. */
 static void S(attention_block)(const Attention *t, int64_t head, int64_t first, int64_t rows) {
-    T s[ATTENTION_QUERIES * ATTENTION_APART] __attribute__((aligned(64)));
+    T s[ATTENTION_QUERIES * S(apart)] __attribute__((aligned(64)));
     S(Met) met;
     T *y = (T *)t->y + (head * t->queries + first) * t->width, *logs = (T *)t->logs + head * t->queries + first;
     const int64_t mask = S(mask_offset)(t, head), keys = S(keys_seen)(t, first + rows);
     for (int64_t i = 0; i < rows; i++) met.largest[i] = -(T)INFINITY, met.sum[i] = 0;
-    for (int64_t key = 0; key < keys; key += ATTENTION_KEYS) {
-        const int64_t n = S(least)(keys - key, ATTENTION_KEYS);
+    for (int64_t key = 0; key < keys; key += S(keys)) {
+        const int64_t n = S(least)(keys - key, S(keys));
         S(attention_products)(t, t->q, t->depth, t->k_columns, head, first, rows, key, n, s);
         S(meet)(t, &met, mask, first, rows, key, n, s);
         if (key > 0) S(scale_rows)(y, t->width, met.factor, rows);
-        S(panel_product)(s, ATTENTION_APART, 1, S(panels)(t->v_panels, head, t->keys, t->width, key), y, t->width, rows,
+        S(panel_product)(s, S(apart), 1, S(panels)(t->v_panels, head, t->keys, t->width, key), y, t->width, rows,
                          t->width, n, key > 0);
     }
     _Pragma("omp simd") for (int64_t i = 0; i < rows; i++) {
@@ -201,27 +202,27 @@ static void S(slope_row)(const Attention *t, int64_t mask, int64_t query, int64_
 /* to [columns of weights, n] += weightsᵀ · rows [first, first + rows) of x, which lies in panels over its n columns. */
 static void S(add_transposed)(const Attention *t, const T *weights, const char *x, int64_t n, int64_t head, int64_t first,
                               int64_t rows, int64_t columns, T *to) {
-    S(panel_product)(weights, 1, ATTENTION_APART, S(panels)(x, head, t->queries, n, first), to, n, columns, n, rows, true);
+    S(panel_product)(weights, 1, S(apart), S(panels)(x, head, t->queries, n, first), to, n, columns, n, rows, true);
 }
 
 static void S(attention_slopes_block)(const Attention *t, int64_t head, int64_t first, int64_t rows, T *dk, T *dv) {
-    T p[ATTENTION_QUERIES * ATTENTION_APART] __attribute__((aligned(64)));
-    T slopes[ATTENTION_QUERIES * ATTENTION_APART] __attribute__((aligned(64))), sums[ATTENTION_QUERIES];
+    T p[ATTENTION_QUERIES * S(apart)] __attribute__((aligned(64)));
+    T slopes[ATTENTION_QUERIES * S(apart)] __attribute__((aligned(64))), sums[ATTENTION_QUERIES];
     const int64_t query = head * t->queries + first, mask = S(mask_offset)(t, head), keys = S(keys_seen)(t, first + rows);
     const T *y = (const T *)t->y + query * t->width, *g = (const T *)t->g + query * t->width;
     const T *logs = (const T *)t->logs + query;
     T *dq = (T *)t->dq + query * t->depth;
     for (int64_t i = 0; i < rows; i++) sums[i] = S(slope_sum)(y + i * t->width, g + i * t->width, t->width, false);
-    for (int64_t key = 0; key < keys; key += ATTENTION_KEYS) {
-        const int64_t n = S(least)(keys - key, ATTENTION_KEYS);
+    for (int64_t key = 0; key < keys; key += S(keys)) {
+        const int64_t n = S(least)(keys - key, S(keys));
         S(attention_products)(t, t->q, t->depth, t->k_columns, head, first, rows, key, n, p);
         S(attention_products)(t, t->g, t->width, t->v_columns, head, first, rows, key, n, slopes);
         for (int64_t i = 0; i < rows; i++)
-            S(slope_row)(t, mask, first + i, key, n, logs[i], sums[i], p + i * ATTENTION_APART,
-                         slopes + i * ATTENTION_APART);
+            S(slope_row)(t, mask, first + i, key, n, logs[i], sums[i], p + i * S(apart),
+                         slopes + i * S(apart));
         S(add_transposed)(t, p, t->g_panels, t->width, head, first, rows, n, dv + key * t->width);
         S(add_transposed)(t, slopes, t->q_panels, t->depth, head, first, rows, n, dk + key * t->depth);
-        S(panel_product)(slopes, ATTENTION_APART, 1, S(panels)(t->k_panels, head, t->keys, t->depth, key), dq, t->depth, rows,
+        S(panel_product)(slopes, S(apart), 1, S(panels)(t->k_panels, head, t->keys, t->depth, key), dq, t->depth, rows,
                          t->depth, n, key > 0);
     }
 }

@@ -32,6 +32,9 @@ static inline int64_t double_to_i64(double x) {
         (void)p;                                                                                             \
         if (step[0] == 1 && step[1] == 1) {                                                                  \
             for (int64_t i = 0; i < n; i++) z[i] = STORE_##to(LOAD_##from(x[i]));                            \
+        } else if (step[0] == 1 && step[1] == 0) {                                                           \
+            const To number = STORE_##to(LOAD_##from(*x));                                                   \
+            for (int64_t i = 0; i < n; i++) z[i] = number;                                                   \
         } else {                                                                                             \
             for (int64_t i = 0; i < n; i++) z[i * step[0]] = STORE_##to(LOAD_##from(x[i * step[1]]));        \
         }                                                                                                    \
