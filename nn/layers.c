@@ -1,4 +1,5 @@
 /* Layers that compute with parameters, or route what others compute. */
+#include "../tensor/internal/object.h"
 #include "internal.h"
 #include <inttypes.h>
 #include <math.h>
@@ -70,10 +71,18 @@ ct_module *ct_nn_linear(int64_t in, int64_t out, bool bias) {
 
 /* ---- containers ---- */
 
+/* What a module returns lives until the next one has used it; longer, only what the graph keeps of it. */
 static ct_tensor *sequential_forward(ct_module *module, ct_tensor *x) {
-    for (int i = 0; i < module->count && x; i++)
-        if (module->parts[i].child) x = ct_forward(module->parts[i].child, x);
-    return x;
+    ct_tensor *held = NULL;
+    for (int i = 0; i < module->count && x; i++) {
+        if (!module->parts[i].child) continue;
+        ct_scope scope = ct_scope_begin();
+        x = ct_retain(ct_forward(module->parts[i].child, x));
+        ct_scope_end(scope);
+        ct_release(held);
+        held = x;
+    }
+    return held ? tensor_scope_give(held) : x;
 }
 
 /* Frees those of the modules that belong to no container, each once. One may be a part of another: none is

@@ -175,6 +175,20 @@ START_TEST(layers_that_only_route) {
 }
 END_TEST
 
+START_TEST(a_container_keeps_no_more_than_the_graph_does) {
+    enum { NUMBERS = 1 << 20 };
+    CT_NO_GRAD;
+    ct_module *model = ct_nn_sequential(ct_nn_tanh(), ct_nn_tanh(), ct_nn_tanh(), ct_nn_tanh(), ct_nn_tanh());
+    ct_tensor *x = ct_zeros(CT_F32, CT_DIMS(NUMBERS));
+    ct_memory_reset_peak();
+    const size_t before = ct_memory().bytes_in_use;
+    ct_forward(model, x);
+    ck_assert_uint_lt(ct_memory().bytes_peak - before, 3 * NUMBERS * sizeof(float));
+    ck_assert_uint_lt(ct_memory().bytes_in_use - before, 2 * NUMBERS * sizeof(float));
+    ct_module_free(model);
+}
+END_TEST
+
 START_TEST(forward_lets_intermediates_go) {
     ct_module *model = ct_nn_sequential(ct_nn_linear(2, 3, true), ct_nn_tanh(), ct_nn_linear(3, 1, true));
     ct_tensor *x = ct_ones(CT_F32, CT_DIMS(4, 2));
@@ -650,7 +664,7 @@ Suite *nn_suite(void) {
     Suite *suite = suite_create("nn");
     ADD(suite, "layers", linear_multiplies_and_adds, linear_starts_within_its_bound,
         linear_without_inputs_or_bias, activations_follow_their_formulas, silu_and_mish_of_infinities, softmax_takes_its_dim,
-        dropout_works_in_training_alone, layers_that_only_route, forward_lets_intermediates_go);
+        dropout_works_in_training_alone, layers_that_only_route, a_container_keeps_no_more_than_the_graph_does, forward_lets_intermediates_go);
     ADD(suite, "tree", self_is_freed_once, containers_free_what_they_were_given,
         a_child_of_another_stays_there, a_child_given_with_its_owner, add_frees_a_child_that_it_refuses,
         dotted_names_have_a_limit, parameters_are_leaves_that_float, parameters_are_listed_once_in_order,

@@ -74,12 +74,17 @@ typedef struct {
     ct_optim *optim;
 } Network;
 
+/* What its steps return is dropped, as Python does, but for what the graph keeps. */
+static ct_tensor *block(ct_tensor *x, ct_tensor *weight, ct_tensor *bias) {
+    CT_SCOPED;
+    return ct_scope_keep(ct_max_pool2d(ct_relu(ct_conv2d(x, weight, bias, NULL)), &halved));
+}
+
 static void step(void *data) {
     const Network *n = data;
     ct_tensor *const *w = n->parameters;
     CT_SCOPED;
-    ct_tensor *h = ct_max_pool2d(ct_relu(ct_conv2d(n->x, w[0], w[1], NULL)), &halved);
-    h = ct_max_pool2d(ct_relu(ct_conv2d(h, w[2], w[3], NULL)), &halved);
+    ct_tensor *h = block(block(n->x, w[0], w[1]), w[2], w[3]);
     ct_tensor *scores = ct_linear(ct_reshape(h, CT_DIMS(64, 800)), w[4], w[5]);
     ct_tensor *loss = ct_cross_entropy(scores, n->y, NULL, -100, 0, CT_MEAN);
     ct_optim_zero_grad(n->optim);
