@@ -156,7 +156,7 @@ static int64_t S(convolve_by_filters)(const void *arguments, int64_t begin, int6
                (part.d * c->out[1] + part.h) * c->out[2] + part.w;
         if (c->bias)
             memcpy(bias, (const T *)c->bias + group * c->filters + first, (size_t)filters * sizeof(T));
-        for (int64_t i = 0; i < part.rows; i++) { /* and meanwhile y's lines come, from too many places to be foreseen */
+        for (int64_t i = 0; i < part.rows; i++) { /* meanwhile lines of y come, too many side by side to be foreseen */
             for (int64_t f = i * filters / part.rows; f < (i + 1) * filters / part.rows; f++)
                 for (int64_t j = 0; j < part.rows * part.columns; j += LANES) PREFETCH(y + f * c->places + j);
             S(filter_row)(c, x, (const T *)c->packed + panel * c->depth * COLUMNS, bias, &part, part.h + i, width,

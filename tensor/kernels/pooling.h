@@ -67,12 +67,11 @@ ALWAYS_INLINE void S(max_pool_planes)(const Pool *p, int64_t begin, int64_t end,
             for (int64_t i = 0; i < columns; i += S(pool_lanes)) {
                 const int64_t n = columns - i < S(pool_lanes) ? columns - i : S(pool_lanes);
                 const int64_t column = i * stride - p->pad[1];
-                const T *in = x + row->start + column;
                 S(Largest) largest = {(S(PoolLine)){0} - (T)INFINITY,
                                       *(const S(PoolPlaces) *)(p->firsts + i) + (int32_t)row->offset};
                 if (step && column >= 0 && column + reach + (n - 1) * stride < p->size[1] &&
-                    x_end - in >= (row->taps - 1) * down + reach + S(pool_lanes) * step) {
-                    S(meet_inside)(p, row, in, step, &largest);
+                    x_end - (x + row->start) >= (row->taps - 1) * down + column + reach + S(pool_lanes) * step) {
+                    S(meet_inside)(p, row, x + row->start + column, step, &largest);
                 } else {
                     S(Largest) clipped = largest; /* so that others need no memory */
                     S(meet_clipped)(p, row, x + row->start, column, n, &clipped);

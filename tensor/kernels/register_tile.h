@@ -5,14 +5,15 @@
 
 typedef T W(Vector) __attribute__((vector_size(WIDTH * sizeof(T)), aligned(sizeof(T)), may_alias));
 
-/* What is alike for each k: one number of each row of a meets a row of b. */
+/* Where a tile has come to. */
 typedef struct {
     const T *a, *a5, *a10, *b; /* a row is one address away from a, a + 5 rows or a + 10 rows */
     T *keep;
 } W(TileStep);
 
-static inline __attribute__((always_inline)) void W(tile_step)(const S(Tile) *t, W(TileStep) *s, int64_t k, W(Vector) (*sum)[VECTORS],
-                                                          const int R, const int V) {
+/* Number k of each row of a meets row k of b. */
+static inline __attribute__((always_inline)) void W(tile_step)(const S(Tile) *t, W(TileStep) *s, int64_t k,
+                                                               W(Vector) (*sum)[VECTORS], const int R, const int V) {
     W(Vector) row[VECTORS];
     if (t->offsets) s->a = t->a + t->offsets[k], s->a5 = s->a + 5 * t->a_row, s->a10 = s->a5 + 5 * t->a_row;
 #pragma GCC unroll 4
@@ -34,7 +35,7 @@ static inline __attribute__((always_inline)) void W(tile_step)(const S(Tile) *t,
 }
 
 /* R and V are constants wherever this is expanded, so that the loops over them vanish and the sums get registers. Where
- * they are few, four k in turn have sums of their own: multipliers would idle if each waited for the sum before. */
+ * these are few, two or four k in turn have sums of their own, as multipliers would idle while one waits for another. */
 static inline __attribute__((always_inline)) void W(tile)(const S(Tile) *given, const int R, const int V) {
     const S(Tile) tile = *given, *t = &tile;
     const int turns = R * V > 3 ? 1 : R * V == 1 ? 4 : 2;
