@@ -1,11 +1,11 @@
 /* safetensors: the header's length (64 bits), a header in JSON, the numbers, all little-endian. The reader accepts the
- * JSON that the format asks for and refuses the rest; strings are decoded in place, in the private mapping. */
+ * JSON that the format asks for and refuses the rest; strings are decoded in the private mapping. */
 #include "internal/file.h"
+#include "internal/json.h"
 #include "internal/memory.h"
 #include "internal/names.h"
 #include "internal/plain.h"
 #include "io.h"
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,171 +19,6 @@ static const struct {
 } dtypes[] = {{"F32", CT_F32}, {"F64", CT_F64},   {"I64", CT_I64}, {"I32", CT_I32},
               {"U8", CT_U8},   {"BOOL", CT_BOOL}, {"F16", CT_F16}, {"BF16", CT_BF16}};
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
-
-/* ---- text ---- */
-
-/* The bytes of the UTF-8 sequence at text, 0 if it is not a valid one. */
-static size_t utf8_length(const char *text, const char *end) {
-    const uint8_t *s = (const uint8_t *)text;
-    size_t left = (size_t)(end - text), length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3
-                                                                                              : s[0] < 0xf5   ? 4
-                                                                                                              : 0;
-    if (length > left) return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    if (length == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f))) return 0;
-    if (length == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))) return 0;
-    return length;
-}
-
-/* Writes a code point as UTF-8 and returns where it ends. */
-static char *put_utf8(char *out, uint32_t code) {
-    if (code < 0x80) {
-        *out++ = (char)code;
-        return out;
-    }
-    int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    static const uint8_t leads[] = {0, 0xc0, 0xe0, 0xf0};
-    *out++ = (char)(leads[more] | code >> (6 * more));
-    while (more-- > 0) *out++ = (char)(0x80 | (code >> (6 * more) & 0x3f));
-    return out;
-}
-
-/* ---- JSON ---- */
-
-typedef struct {
-    const char *path;
-    char *start, *at, *end; /* the header */
-} Reader;
-
-typedef struct {
-    char *text; /* ends with a NUL */
-    size_t length;
-} String;
-
-/* Raises CT_ERR_FORMAT with the place in the file; always false. */
-static bool malformed(const Reader *reader, const char *format, ...) CT_PRINTF(2, 3);
-static bool malformed(const Reader *reader, const char *format, ...) {
-    char what[512];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
-    va_end(arguments);
-    tensor_error(CT_ERR_FORMAT, "\"%s\", byte %zu: %s", reader->path,
-                 (size_t)(reader->at - reader->start) + LENGTH_BYTES, what);
-    return false;
-}
-
-static void skip_space(Reader *reader) {
-    while (reader->at < reader->end && strchr(" \t\r\n", *reader->at) && *reader->at) reader->at++;
-}
-
-/* Moves past the character, and space before it, if it comes next. */
-static bool accept(Reader *reader, char wanted) {
-    skip_space(reader);
-    if (reader->at == reader->end || *reader->at != wanted) return false;
-    reader->at++;
-    return true;
-}
-
-static bool expect(Reader *reader, char wanted) {
-    return accept(reader, wanted) || malformed(reader, "expected '%c'", wanted);
-}
-
-/* After an item: true with *more at a comma, false with *more unset at the closing bracket or with an error. */
-static bool next_item(Reader *reader, char closing, bool *more) {
-    *more = accept(reader, ',');
-    return *more || accept(reader, closing) || malformed(reader, "expected ',' or '%c'", closing);
-}
-
-static bool read_hex(Reader *reader, uint32_t *code) {
-    *code = 0;
-    for (int i = 0; i < 4; i++, reader->at++) {
-        static const char digits[] = "0123456789abcdef";
-        char c = reader->at < reader->end ? *reader->at : '\0';
-        if (c >= 'A' && c <= 'F') c = (char)(c | 0x20);
-        const char *digit = c ? strchr(digits, c) : NULL;
-        if (!digit) return malformed(reader, "expected four hexadecimal digits after \\u");
-        *code = *code << 4 | (uint32_t)(digit - digits);
-    }
-    return true;
-}
-
-/* The code point after "\u", which may take two of them. */
-static bool read_code(Reader *reader, uint32_t *code) {
-    if (!read_hex(reader, code)) return false;
-    if (*code == 0) return malformed(reader, "a string with a NUL in it");
-    if (*code < 0xd800 || *code > 0xdfff) return true;
-    uint32_t low = 0;
-    bool pair = *code < 0xdc00 && reader->end - reader->at >= 2 && reader->at[0] == '\\' && reader->at[1] == 'u';
-    if (pair) {
-        reader->at += 2;
-        if (!read_hex(reader, &low)) return false;
-    }
-    if (low < 0xdc00 || low > 0xdfff) return malformed(reader, "half a surrogate pair");
-    *code = 0x10000 + ((*code - 0xd800) << 10) + (low - 0xdc00);
-    return true;
-}
-
-static bool read_escape(Reader *reader, char **out) {
-    static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
-    char letter = reader->at < reader->end ? *reader->at++ : '\0';
-    const char *known = letter ? strchr(letters, letter) : NULL;
-    uint32_t code = known ? (uint32_t)meanings[known - letters] : 0;
-    if (!known && letter != 'u') return malformed(reader, "an escape that JSON does not have");
-    if (!known && !read_code(reader, &code)) return false;
-    *out = put_utf8(*out, code);
-    return true;
-}
-
-/* An escape is never shorter than what it means, so the string fits where it stood, and its NUL on its quote. */
-static bool read_string(Reader *reader, String *string) {
-    if (!expect(reader, '"')) return false;
-    char *out = string->text = reader->at;
-    for (;;) {
-        if (reader->at == reader->end) return malformed(reader, "the header ends within a string");
-        uint8_t c = (uint8_t)*reader->at;
-        size_t length = utf8_length(reader->at, reader->end);
-        if (c < 0x20) return malformed(reader, "a control character in a string");
-        if (length == 0) return malformed(reader, "a string that is not valid UTF-8");
-        if (c == '"') break;
-        if (c == '\\') {
-            reader->at++;
-            if (!read_escape(reader, &out)) return false;
-            continue;
-        }
-        memmove(out, reader->at, length);
-        out += length;
-        reader->at += length;
-    }
-    reader->at++;
-    *out = '\0';
-    string->length = (size_t)(out - string->text);
-    return true;
-}
-
-static bool read_integer(Reader *reader, int64_t *value) {
-    skip_space(reader);
-    const char *first = reader->at;
-    *value = 0;
-    for (; reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9'; reader->at++)
-        if (__builtin_mul_overflow(*value, 10, value) || __builtin_add_overflow(*value, *reader->at - '0', value))
-            return malformed(reader, "a number that is too large");
-    if (reader->at == first) return malformed(reader, "expected a number of digits alone");
-    if (*first == '0' && reader->at - first > 1) return malformed(reader, "a number that begins with 0");
-    return true;
-}
-
-/* "[1, 2]"; at most `room` numbers. */
-static bool read_integers(Reader *reader, int64_t *values, int room, int *count) {
-    *count = 0;
-    if (!expect(reader, '[')) return false;
-    for (bool more = !accept(reader, ']'); more;) {
-        if (*count == room) return malformed(reader, "a list of more than %d numbers", room);
-        if (!read_integer(reader, &values[(*count)++]) || !next_item(reader, ']', &more)) return false;
-    }
-    return true;
-}
 
 /* ---- the header ---- */
 
@@ -201,36 +36,36 @@ typedef struct {
     bool has_metadata;
 } Header;
 
-static bool repeated(Reader *reader, const String *string) {
-    return malformed(reader, "\"%.200s\" is there twice", string->text);
+static bool repeated(JsonReader *reader, const JsonString *string) {
+    return tensor_json_malformed(reader, "\"%.200s\" is there twice", string->text);
 }
 
-static bool add_name(Reader *reader, Names *names, const String *string) {
+static bool add_name(JsonReader *reader, Names *names, const JsonString *string) {
     if (tensor_names_find(names, string->text, string->length) >= 0) return repeated(reader, string);
     return tensor_names_add(names, string->text, string->length) >= 0;
 }
 
-static bool read_metadata_items(Reader *reader, Names *keys) {
-    String key, value;
-    if (!expect(reader, '{')) return false;
-    for (bool more = !accept(reader, '}'); more;)
-        if (!read_string(reader, &key) || !add_name(reader, keys, &key) || !expect(reader, ':') ||
-            !read_string(reader, &value) || !next_item(reader, '}', &more))
+static bool read_metadata_items(JsonReader *reader, Names *keys) {
+    JsonString key, value;
+    if (!tensor_json_expect(reader, '{')) return false;
+    for (bool more = !tensor_json_accept(reader, '}'); more;)
+        if (!tensor_json_string(reader, &key) || !add_name(reader, keys, &key) || !tensor_json_expect(reader, ':') ||
+            !tensor_json_string(reader, &value) || !tensor_json_next_item(reader, '}', &more))
             return false;
     return true;
 }
 
 /* Strings by strings; only checked. */
-static bool read_metadata(Reader *reader) {
+static bool read_metadata(JsonReader *reader) {
     Names keys = {0};
     bool read = read_metadata_items(reader, &keys);
     tensor_names_free(&keys);
     return read;
 }
 
-static bool read_dtype(Reader *reader, Entry *entry) {
-    String name;
-    if (!read_string(reader, &name)) return false;
+static bool read_dtype(JsonReader *reader, Entry *entry) {
+    JsonString name;
+    if (!tensor_json_string(reader, &name)) return false;
     for (int i = 0; i < DTYPES; i++)
         if (strcmp(dtypes[i].name, name.text) == 0) {
             entry->dtype = dtypes[i].dtype;
@@ -243,45 +78,48 @@ static bool read_dtype(Reader *reader, Entry *entry) {
 }
 
 /* Reads one of a tensor's three fields; `seen` has a bit for each that was there. */
-static bool read_field(Reader *reader, Entry *entry, unsigned *seen) {
+static bool read_field(JsonReader *reader, Entry *entry, unsigned *seen) {
     static const char *const fields[] = {"dtype", "shape", "data_offsets"};
-    String name;
-    if (!read_string(reader, &name)) return false;
+    JsonString name;
+    if (!tensor_json_string(reader, &name)) return false;
     unsigned field = 0;
     while (field < 3 && strcmp(name.text, fields[field]) != 0) field++;
-    if (field == 3) return malformed(reader, "a tensor has dtype, shape and data_offsets, not \"%.40s\"", name.text);
+    if (field == 3)
+        return tensor_json_malformed(reader, "a tensor has dtype, shape and data_offsets, not \"%.40s\"", name.text);
     if (*seen & 1u << field) return repeated(reader, &name);
     *seen |= 1u << field;
-    if (!expect(reader, ':')) return false;
+    if (!tensor_json_expect(reader, ':')) return false;
     if (field == 0) return read_dtype(reader, entry);
-    if (field == 1) return read_integers(reader, entry->shape.sizes, CT_MAX_DIMS, &entry->shape.ndim);
+    if (field == 1) return tensor_json_integers(reader, entry->shape.sizes, CT_MAX_DIMS, &entry->shape.ndim);
     int64_t offsets[2];
     int count;
-    if (!read_integers(reader, offsets, 2, &count)) return false;
-    if (count != 2 || offsets[0] > offsets[1]) return malformed(reader, "data_offsets must be a begin and an end");
+    if (!tensor_json_integers(reader, offsets, 2, &count)) return false;
+    if (count != 2 || offsets[0] > offsets[1])
+        return tensor_json_malformed(reader, "data_offsets must be a begin and an end");
     entry->begin = offsets[0];
     entry->end = offsets[1];
     return true;
 }
 
 /* Whether as many bytes are given as the shape needs. */
-static bool check_size(Reader *reader, const Entry *entry) {
+static bool check_size(JsonReader *reader, const Entry *entry) {
     const Shape *shape = &entry->shape;
     if (!tensor_check_shape(entry->dtype, shape->sizes, shape->ndim)) return false;
     int64_t needed = (int64_t)ct_dtype_size(entry->dtype);
     for (int d = 0; d < shape->ndim; d++) needed *= shape->sizes[d];
     if (needed == entry->end - entry->begin) return true;
-    return malformed(reader, "tensor \"%.200s\" of shape %s needs %lld bytes, but has %lld", entry->name,
+    return tensor_json_malformed(reader, "tensor \"%.200s\" of shape %s needs %lld bytes, but has %lld", entry->name,
                      tensor_shape_text(shape->sizes, shape->ndim), (long long)needed,
                      (long long)(entry->end - entry->begin));
 }
 
-static bool read_entry(Reader *reader, Entry *entry) {
+static bool read_entry(JsonReader *reader, Entry *entry) {
     unsigned seen = 0;
-    if (!expect(reader, '{')) return false;
-    for (bool more = !accept(reader, '}'); more;)
-        if (!read_field(reader, entry, &seen) || !next_item(reader, '}', &more)) return false;
-    if (seen != 7) return malformed(reader, "tensor \"%.200s\" lacks dtype, shape or data_offsets", entry->name);
+    if (!tensor_json_expect(reader, '{')) return false;
+    for (bool more = !tensor_json_accept(reader, '}'); more;)
+        if (!read_field(reader, entry, &seen) || !tensor_json_next_item(reader, '}', &more)) return false;
+    if (seen != 7)
+        return tensor_json_malformed(reader, "tensor \"%.200s\" lacks dtype, shape or data_offsets", entry->name);
     return check_size(reader, entry);
 }
 
@@ -296,13 +134,13 @@ static Entry *add_entry(Header *header) {
     return &header->entry[header->count++];
 }
 
-static bool read_member(Reader *reader, Header *header) {
-    String name;
-    if (!read_string(reader, &name)) return false;
+static bool read_member(JsonReader *reader, Header *header) {
+    JsonString name;
+    if (!tensor_json_string(reader, &name)) return false;
     bool metadata = strcmp(name.text, metadata_name) == 0;
     if (metadata && header->has_metadata) return repeated(reader, &name);
     if (!metadata && !add_name(reader, &header->names, &name)) return false;
-    if (!expect(reader, ':')) return false;
+    if (!tensor_json_expect(reader, ':')) return false;
     if (metadata) return header->has_metadata = true, read_metadata(reader);
     Entry *entry = add_entry(header);
     if (!entry) return false;
@@ -310,13 +148,14 @@ static bool read_member(Reader *reader, Header *header) {
     return read_entry(reader, entry);
 }
 
-static bool read_header(Reader *reader, Header *header) {
-    if (reader->at == reader->end || *reader->at != '{') return malformed(reader, "the header must begin with '{'");
+static bool read_header(JsonReader *reader, Header *header) {
+    if (reader->at == reader->end || *reader->at != '{')
+        return tensor_json_malformed(reader, "the header must begin with '{'");
     reader->at++;
-    for (bool more = !accept(reader, '}'); more;)
-        if (!read_member(reader, header) || !next_item(reader, '}', &more)) return false;
-    skip_space(reader);
-    return reader->at == reader->end || malformed(reader, "text behind the header's end");
+    for (bool more = !tensor_json_accept(reader, '}'); more;)
+        if (!read_member(reader, header) || !tensor_json_next_item(reader, '}', &more)) return false;
+    tensor_json_skip_space(reader);
+    return reader->at == reader->end || tensor_json_malformed(reader, "text behind the header's end");
 }
 
 /* ---- the numbers ---- */
@@ -328,7 +167,7 @@ static int by_place(const void *a, const void *b) {
 }
 
 /* Whether the tensors fill the data without holes and overlaps. */
-static bool check_sorted(const Reader *reader, Entry *const *sorted, size_t count, int64_t data_bytes) {
+static bool check_sorted(const JsonReader *reader, Entry *const *sorted, size_t count, int64_t data_bytes) {
     int64_t end = 0;
     for (size_t i = 0; i < count; i++) {
         if (sorted[i]->begin != end) {
@@ -344,7 +183,7 @@ static bool check_sorted(const Reader *reader, Entry *const *sorted, size_t coun
     return false;
 }
 
-static bool check_places(const Reader *reader, const Header *header, int64_t data_bytes) {
+static bool check_places(const JsonReader *reader, const Header *header, int64_t data_bytes) {
     Entry **sorted = tensor_alloc(header->count * sizeof *sorted);
     if (!sorted) return false;
     for (size_t i = 0; i < header->count; i++) sorted[i] = &header->entry[i];
@@ -402,7 +241,7 @@ static ct_dict *read_mapping(const char *path, Mapping *mapping) {
     size_t bytes = header_bytes(path, mapping);
     if (bytes == 0) return NULL;
     char *start = mapping->data + LENGTH_BYTES, *data = start + bytes;
-    Reader reader = {path, start, start, data};
+    JsonReader reader = {path, mapping->data, start, data};
     Header header = {0};
     ct_dict *dict = NULL;
     if (read_header(&reader, &header) &&
@@ -424,56 +263,6 @@ ct_dict *ct_load_safetensors(const char *path) {
 
 /* ---- writing ---- */
 
-typedef struct {
-    char *text;
-    size_t length, capacity;
-    bool failed;
-} Text;
-
-static void append(Text *text, const char *bytes, size_t count) {
-    if (text->failed) return;
-    if (text->length + count > text->capacity) {
-        size_t capacity = 2 * (text->length + count) + 256;
-        char *moved = tensor_realloc(text->text, text->capacity, capacity);
-        if (!moved) {
-            text->failed = true;
-            return;
-        }
-        text->text = moved;
-        text->capacity = capacity;
-    }
-    memcpy(text->text + text->length, bytes, count);
-    text->length += count;
-}
-
-static void append_text(Text *text, const char *bytes) {
-    append(text, bytes, strlen(bytes));
-}
-
-static void append_integer(Text *text, int64_t value) {
-    char digits[24];
-    append(text, digits, (size_t)snprintf(digits, sizeof digits, "%lld", (long long)value));
-}
-
-/* A JSON string; an error if it is not UTF-8. */
-static void append_string(Text *text, const char *string) {
-    const char *end = string + strlen(string);
-    append_text(text, "\"");
-    for (size_t length; string < end; string += length) {
-        length = utf8_length(string, end);
-        if (length == 0) {
-            tensor_error(CT_ERR_VALUE, "\"%.200s\" is not valid UTF-8", string);
-            text->failed = true;
-            return;
-        }
-        char escape[8];
-        if (*string == '"' || *string == '\\') append_text(text, "\\");
-        if ((uint8_t)*string >= 0x20) append(text, string, length);
-        else append(text, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", *string));
-    }
-    append_text(text, "\"");
-}
-
 static bool add_key(Names *keys, const char *key, const char *value) {
     if (!value) tensor_error(CT_ERR_VALUE, "metadata: the key \"%.200s\" has no value", key);
     else if (tensor_names_find(keys, key, strlen(key)) >= 0)
@@ -484,20 +273,20 @@ static bool add_key(Names *keys, const char *key, const char *value) {
     return false;
 }
 
-static bool append_metadata(Text *text, const char *const *metadata) {
+static bool append_metadata(JsonText *text, const char *const *metadata) {
     Names keys = {0};
     bool valid = true;
-    append_string(text, metadata_name);
-    append_text(text, ":{\"format\":\"pt\"");
+    tensor_json_append_string(text, metadata_name);
+    tensor_json_append_text(text, ":{\"format\":\"pt\"");
     for (; valid && metadata && metadata[0]; metadata += 2) {
         valid = add_key(&keys, metadata[0], metadata[1]);
         if (!valid || strcmp(metadata[0], "format") == 0) continue;
-        append_text(text, ",");
-        append_string(text, metadata[0]);
-        append_text(text, ":");
-        append_string(text, metadata[1]);
+        tensor_json_append_text(text, ",");
+        tensor_json_append_string(text, metadata[0]);
+        tensor_json_append_text(text, ":");
+        tensor_json_append_string(text, metadata[1]);
     }
-    append_text(text, "}");
+    tensor_json_append_text(text, "}");
     tensor_names_free(&keys);
     return valid && !text->failed;
 }
@@ -522,7 +311,7 @@ static const char *dtype_name(ct_dtype dtype) {
 }
 
 /* Its end in the data; -1 with an error. */
-static int64_t append_item(Text *text, const Item *item, int64_t begin) {
+static int64_t append_item(JsonText *text, const Item *item, int64_t begin) {
     const ct_tensor *x = item->x;
     int64_t end;
     if (strcmp(item->name, metadata_name) == 0) {
@@ -533,31 +322,31 @@ static int64_t append_item(Text *text, const Item *item, int64_t begin) {
         tensor_error(CT_ERR_SHAPE, "the tensors have more bytes than can be counted");
         return -1;
     }
-    append_text(text, ",");
-    append_string(text, item->name);
-    append_text(text, ":{\"dtype\":\"");
-    append_text(text, dtype_name((ct_dtype)x->dtype));
-    append_text(text, "\",\"shape\":[");
+    tensor_json_append_text(text, ",");
+    tensor_json_append_string(text, item->name);
+    tensor_json_append_text(text, ":{\"dtype\":\"");
+    tensor_json_append_text(text, dtype_name((ct_dtype)x->dtype));
+    tensor_json_append_text(text, "\",\"shape\":[");
     for (int d = 0; d < x->ndim; d++) {
-        if (d > 0) append_text(text, ",");
-        append_integer(text, x->shape[d]);
+        if (d > 0) tensor_json_append_text(text, ",");
+        tensor_json_append_integer(text, x->shape[d]);
     }
-    append_text(text, "],\"data_offsets\":[");
-    append_integer(text, begin);
-    append_text(text, ",");
-    append_integer(text, end);
-    append_text(text, "]}");
+    tensor_json_append_text(text, "],\"data_offsets\":[");
+    tensor_json_append_integer(text, begin);
+    tensor_json_append_text(text, ",");
+    tensor_json_append_integer(text, end);
+    tensor_json_append_text(text, "]}");
     return text->failed ? -1 : end;
 }
 
-static bool make_header(Text *text, const Item *items, int count, const char *const *metadata) {
-    append(text, "\0\0\0\0\0\0\0\0{", LENGTH_BYTES + 1);
+static bool make_header(JsonText *text, const Item *items, int count, const char *const *metadata) {
+    tensor_json_append(text, "\0\0\0\0\0\0\0\0{", LENGTH_BYTES + 1);
     if (!append_metadata(text, metadata)) return false;
     int64_t end = 0;
     for (int i = 0; i < count; i++)
         if ((end = append_item(text, &items[i], end)) < 0) return false;
-    append_text(text, "}");
-    append(text, "       ", (8 - text->length % 8) % 8);
+    tensor_json_append_text(text, "}");
+    tensor_json_append(text, "       ", (8 - text->length % 8) % 8);
     if (text->failed) return false;
     uint64_t bytes = text->length - LENGTH_BYTES;
     if (bytes > MOST_HEADER_BYTES) {
@@ -579,7 +368,7 @@ static bool write_numbers(FileWriter *writer, ct_tensor *x) {
     return !writer->failed;
 }
 
-static ct_status write_file(const char *path, const Text *header, const Item *items, int count) {
+static ct_status write_file(const char *path, const JsonText *header, const Item *items, int count) {
     FileWriter writer;
     if (!tensor_write_begin(&writer, path)) return ct_error();
     tensor_write(&writer, header->text, header->length);
@@ -594,7 +383,7 @@ ct_status ct_save_safetensors(const char *path, const ct_dict *dict, const char 
     if (!tensor_given(path, "path") || !tensor_given(dict, "dict")) return ct_error();
     int count = ct_dict_len(dict);
     Item *items = tensor_alloc((size_t)count * sizeof *items);
-    Text header = {0};
+    JsonText header = {0};
     bool made = items != NULL;
     for (int i = 0; made && i < count; i++) {
         items[i].name = ct_dict_name(dict, i);
