@@ -1,129 +1,16 @@
+/* Tensors of random numbers: uniform, normal, yes or no, whole, in any order. */
 #include "internal/random.h"
 #include "internal/function.h"
-#include "internal/memory.h"
 #include "internal/parallel.h"
 #include "internal/plain.h"
 #include <float.h>
 #include <math.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* ---- generators ---- */
-
-/* Where a call's counters begin. */
-typedef struct {
-    uint64_t seed, first;
-} Stream;
-
-static pthread_mutex_t lock =
-    PTHREAD_MUTEX_INITIALIZER; /* guards every generator and every thread's choice of one */
-static ct_generator process;
-
-static void lock_generators(void) {
-    pthread_mutex_lock(&lock);
-}
-
-static void unlock_generators(void) {
-    pthread_mutex_unlock(&lock);
-}
-
-__attribute__((constructor)) static void watch_forks(void) {
-    pthread_atfork(lock_generators, unlock_generators, unlock_generators);
-}
-
-/* The caller holds the lock. */
-static ct_generator *current(void) {
-    ct_generator *generator = tensor_thread()->generator;
-    return generator ? generator : &process;
-}
-
-static Stream reserve(int64_t counters) {
-    tensor_thread();
-    lock_generators();
-    ct_generator *generator = current();
-    Stream stream = {generator->seed, generator->offset};
-    generator->offset += (uint64_t)counters;
-    unlock_generators();
-    return stream;
-}
-
-ct_generator tensor_generator_now(void) {
-    lock_generators();
-    ct_generator now = *current();
-    unlock_generators();
-    return now;
-}
-
-void ct_manual_seed(uint64_t seed) {
-    tensor_thread(); /* takes a lock of its own when it starts: not inside this one */
-    lock_generators();
-    *current() = (ct_generator){seed, 0};
-    unlock_generators();
-}
-
-ct_generator *ct_generator_new(uint64_t seed) {
-    FUNCTION("ct_generator_new");
-    ct_generator *generator = tensor_alloc(sizeof *generator);
-    if (generator) *generator = (ct_generator){seed, 0};
-    return generator;
-}
-
-/* The threads' lock is held: fork, too, takes it before this one. */
-static void stop_using(Thread *thread, void *generator) {
-    lock_generators();
-    if (thread->generator == generator) thread->generator = NULL;
-    unlock_generators();
-}
-
-void ct_generator_free(ct_generator *generator) {
-    if (!generator) return;
-    tensor_thread_each(stop_using, generator);
-    tensor_free(generator, sizeof *generator);
-}
-
-ct_generator *ct_generator_use(ct_generator *generator) {
-    Thread *thread = tensor_thread();
-    lock_generators();
-    ct_generator *before = thread->generator;
-    thread->generator = generator;
-    unlock_generators();
-    return before;
-}
-
-/* ---- Philox ---- */
-
-void tensor_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t result[4]) {
-    enum { ROUNDS = 10 };
-    uint32_t a = counter[0], b = counter[1], c = counter[2], d = counter[3], k0 = key[0], k1 = key[1];
-    for (int i = 0; i < ROUNDS; i++) {
-        uint64_t x = UINT64_C(0xd2511f53) * a, y = UINT64_C(0xcd9e8d57) * c;
-        a = (uint32_t)(y >> 32) ^ b ^ k0;
-        b = (uint32_t)y;
-        c = (uint32_t)(x >> 32) ^ d ^ k1;
-        d = (uint32_t)x;
-        k0 += 0x9e3779b9u;
-        k1 += 0xbb67ae85u;
-    }
-    result[0] = a, result[1] = b, result[2] = c, result[3] = d;
-}
-
-static void draw(Stream stream, int64_t i, uint32_t words[4]) {
-    uint64_t counter = stream.first + (uint64_t)i;
-    tensor_philox((uint32_t[]){(uint32_t)counter, (uint32_t)(counter >> 32), 0, 0},
-                  (uint32_t[]){(uint32_t)stream.seed, (uint32_t)(stream.seed >> 32)}, words);
-}
-
-/* 53 bits as a number on [0, 1). */
-static double unit(const uint32_t *words) {
-    uint64_t bits = (uint64_t)words[0] << 32 | words[1];
-    return (double)(bits >> 11) * 0x1p-53;
-}
 
 /* ---- logarithm, sine and cosine: the same everywhere ---- */
 
-/* ln x for a positive normal x: 2·artanh(s) + e·ln 2, where x = m·2^e and s = (m - 1)/(m + 1). */
-static double logarithm(double x) {
+/* 2·artanh(s) + e·ln 2, where x = m·2^e and s = (m - 1)/(m + 1). */
+double tensor_random_logarithm(double x) {
     static const double odd[] = {1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13, 1.0 / 11,
                                  1.0 / 9,  1.0 / 7,  1.0 / 5,  1.0 / 3,  1.0};
     enum { TERMS = sizeof odd / sizeof *odd };
@@ -168,7 +55,7 @@ typedef void Transform(const Fill *fill, int64_t first, const uint32_t (*words)[
 
 struct Fill {
     Transform *transform;
-    Stream stream;
+    RandomStream stream;
     int per_counter;      /* elements: 4, 2 or 1 */
     ct_dtype dtype, from; /* of data; of the transform's numbers: F64 or I64 */
     char *data;
@@ -194,7 +81,7 @@ static int64_t fill_kernel(const void *arguments, int64_t begin, int64_t end) {
     for (int64_t at = begin; at < end; at += CHUNK) {
         int64_t n = end - at < CHUNK ? end - at : CHUNK;
         int64_t counters = (n + fill->per_counter - 1) / fill->per_counter, first = at / fill->per_counter;
-        for (int64_t i = 0; i < counters; i++) draw(fill->stream, first + i, words[i]);
+        for (int64_t i = 0; i < counters; i++) tensor_random_draw(fill->stream, first + i, words[i]);
         fill->transform(fill, at, (const uint32_t(*)[4])words, counters, &numbers);
         char *data[] = {fill->data + (size_t)at * width, (char *)&numbers};
         tensor_kernels->convert[fill->dtype][fill->from](data, (const int64_t[]){1, 1}, n, NULL);
@@ -204,7 +91,7 @@ static int64_t fill_kernel(const void *arguments, int64_t begin, int64_t end) {
 
 /* Fills n row-major elements at data. */
 static void run(Fill *fill, int64_t n) {
-    fill->stream = reserve((n + fill->per_counter - 1) / fill->per_counter);
+    fill->stream = tensor_random_reserve((n + fill->per_counter - 1) / fill->per_counter);
     tensor_launch(fill_kernel, fill, sizeof *fill, n, GRAIN);
 }
 
@@ -232,7 +119,7 @@ static const struct {
     [CT_BF16] = {8, -126, 0x1.fep127},
 };
 
-static bool check_floating(const ct_tensor *x) {
+bool tensor_random_check(const ct_tensor *x) {
     if (tensor_is_floating((ct_dtype)x->dtype)) return true;
     tensor_error(CT_ERR_DTYPE, "%s is no floating dtype", ct_dtype_name((ct_dtype)x->dtype));
     return false;
@@ -264,12 +151,12 @@ static void uniform_from_pairs(const Fill *fill, int64_t first, const uint32_t (
     (void)first;
     double *x = numbers, length = fill->b - fill->a;
     for (int64_t i = 0; i < 2 * counters; i++)
-        x[i] = within(fill, fill->a + unit(&words[i / 2][i % 2 * 2]) * length);
+        x[i] = within(fill, fill->a + tensor_random_unit(&words[i / 2][i % 2 * 2]) * length);
 }
 
 /* Box and Muller: a radius from one number on (0, 1], a direction from another on [0, 1). */
 static void two_normals(const Fill *fill, double for_radius, double for_direction, double *x) {
-    double radius = sqrt(-2 * logarithm(for_radius)), cosine, sine;
+    double radius = sqrt(-2 * tensor_random_logarithm(for_radius)), cosine, sine;
     turn(for_direction, &cosine, &sine);
     x[0] = fill->a + fill->b * (radius * cosine);
     x[1] = fill->a + fill->b * (radius * sine);
@@ -290,11 +177,11 @@ static void normal_from_pairs(const Fill *fill, int64_t first, const uint32_t (*
     (void)first;
     double *x = numbers;
     for (int64_t i = 0; i < counters; i++)
-        two_normals(fill, unit(words[i]) + 0x1p-53, unit(words[i] + 2), x + 2 * i);
+        two_normals(fill, tensor_random_unit(words[i]) + 0x1p-53, tensor_random_unit(words[i] + 2), x + 2 * i);
 }
 
 ct_status tensor_fill_uniform(ct_tensor *x, double lo, double hi) {
-    if (!check_floating(x)) return CT_ERR_DTYPE;
+    if (!tensor_random_check(x)) return CT_ERR_DTYPE;
     ct_dtype dtype = (ct_dtype)x->dtype;
     double largest = formats[dtype].largest;
     if (!(lo <= hi && lo >= -largest && hi <= largest && hi - lo <= DBL_MAX))
@@ -312,7 +199,7 @@ ct_status tensor_fill_uniform(ct_tensor *x, double lo, double hi) {
 }
 
 ct_status tensor_fill_normal(ct_tensor *x, double mean, double std) {
-    if (!check_floating(x)) return CT_ERR_DTYPE;
+    if (!tensor_random_check(x)) return CT_ERR_DTYPE;
     if (!(isfinite(mean) && std >= 0 && isfinite(std)))
         return tensor_error(CT_ERR_VALUE,
                             "mean %g and std %g; expected finite numbers, and a std of 0 or more", mean, std);
@@ -375,13 +262,13 @@ static void bernoulli(const Fill *fill, int64_t first, const uint32_t (*words)[4
                       void *numbers) {
     double *x = numbers;
     int64_t left = fill->n - first, n = 2 * counters < left ? 2 * counters : left;
-    for (int64_t i = 0; i < n; i++) x[i] = unit(&words[i / 2][i % 2 * 2]) < fill->p[first + i];
+    for (int64_t i = 0; i < n; i++) x[i] = tensor_random_unit(&words[i / 2][i % 2 * 2]) < fill->p[first + i];
 }
 
 ct_tensor *ct_bernoulli(const ct_tensor *p) {
     FUNCTION("ct_bernoulli");
     CT_SCOPED;
-    if (!tensor_given(p, "p") || !check_floating(p)) return NULL;
+    if (!tensor_given(p, "p") || !tensor_random_check(p)) return NULL;
     ct_tensor *values = tensor_to((ct_tensor *)p, CT_F64);
     ct_tensor *y = values ? tensor_new((ct_dtype)p->dtype, p->shape, p->ndim) : NULL;
     if (!y) return NULL;
@@ -451,135 +338,13 @@ ct_tensor *ct_randperm(int64_t n) {
     ct_tensor *x = tensor_new(CT_I64, &n, 1);
     if (!x) return NULL;
     int64_t *place = (int64_t *)x->data;
-    Stream stream = reserve(n);
+    RandomStream stream = tensor_random_reserve(n);
     for (int64_t i = 0; i < n; i++) {
         uint32_t words[4];
-        draw(stream, i, words);
+        tensor_random_draw(stream, i, words);
         int64_t other = (int64_t)below((uint64_t)i + 1, words);
         place[i] = place[other];
         place[other] = i;
     }
     return x;
-}
-
-/* ---- classes by weight ---- */
-
-typedef struct {
-    double key;
-    int64_t class;
-} Ticket;
-
-typedef struct {
-    Stream stream;
-    int64_t classes, draws;
-    double *sums;    /* room for a row */
-    Ticket *tickets; /* likewise */
-} Lottery;
-
-static int by_key(const void *a, const void *b) {
-    const Ticket *x = a, *y = b;
-    if (x->key != y->key) return x->key < y->key ? -1 : 1;
-    return (x->class > y->class) - (x->class < y->class);
-}
-
-/* The first class whose running sum exceeds a point of the total: a class of weight 0 never is. */
-static int64_t find_class(const double *sums, int64_t classes, double point) {
-    int64_t low = 0, high = classes - 1;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (sums[middle] > point) high = middle;
-        else low = middle + 1;
-    }
-    return low;
-}
-
-static void draw_with_replacement(const Lottery *lottery, int64_t row, const double *weights, double largest,
-                                  int64_t *result) {
-    double sum = 0;
-    int64_t last = 0;
-    for (int64_t i = 0; i < lottery->classes; i++) {
-        if (weights[i] > 0) last = i;
-        lottery->sums[i] = sum += weights[i] / largest;
-    }
-    for (int64_t i = 0; i < lottery->draws; i++) {
-        uint32_t words[4];
-        draw(lottery->stream, row * lottery->draws + i, words);
-        result[i] = find_class(lottery->sums, last + 1, unit(words) * sum);
-    }
-}
-
-/* Waiting times: the class that is reached next is so in proportion to its weight. */
-static void draw_without_replacement(const Lottery *lottery, int64_t row, const double *weights,
-                                     double largest, int64_t *result) {
-    int64_t count = 0;
-    for (int64_t i = 0; i < lottery->classes; i++) {
-        if (!(weights[i] > 0)) continue;
-        uint32_t words[4];
-        draw(lottery->stream, row * lottery->classes + i, words);
-        lottery->tickets[count++] = (Ticket){-logarithm(unit(words) + 0x1p-53) / (weights[i] / largest), i};
-    }
-    qsort(lottery->tickets, (size_t)count, sizeof *lottery->tickets, by_key);
-    for (int64_t i = 0; i < lottery->draws; i++) result[i] = lottery->tickets[i].class;
-}
-
-/* The largest weight of a row, 0 with an error. */
-static double check_weights(const double *weights, int64_t row, int64_t classes, int64_t n,
-                            bool replacement) {
-    double largest = 0;
-    int64_t positive = 0;
-    for (int64_t i = 0; i < classes; i++) {
-        if (!(weights[i] >= 0) || isinf(weights[i])) {
-            tensor_error(CT_ERR_VALUE,
-                         "row %lld, class %lld has weight %g; expected a finite one of 0 or more",
-                         (long long)row, (long long)i, weights[i]);
-            return 0;
-        }
-        positive += weights[i] > 0;
-        if (weights[i] > largest) largest = weights[i];
-    }
-    if (positive == 0) tensor_error(CT_ERR_VALUE, "row %lld has no positive weight", (long long)row);
-    if (positive == 0 || replacement || n <= positive) return largest;
-    tensor_error(CT_ERR_VALUE, "%lld draws without replacement from the %lld positive weights of row %lld",
-                 (long long)n, (long long)positive, (long long)row);
-    return 0;
-}
-
-/* weights: [rows, classes], F64, row-major; x: [rows, n]. */
-static bool draw_rows(Lottery *lottery, const double *weights, int64_t rows, bool replacement, int64_t *x) {
-    int64_t classes = lottery->classes, n = lottery->draws;
-    for (int64_t row = 0; row < rows; row++)
-        if (check_weights(weights + row * classes, row, classes, n, replacement) == 0) return false;
-    lottery->stream = reserve(rows * (replacement ? n : classes));
-    for (int64_t row = 0; row < rows; row++) {
-        const double *of_row = weights + row * classes;
-        double largest = check_weights(of_row, row, classes, n, replacement);
-        if (replacement) draw_with_replacement(lottery, row, of_row, largest, x + row * n);
-        else draw_without_replacement(lottery, row, of_row, largest, x + row * n);
-    }
-    return true;
-}
-
-ct_tensor *ct_multinomial(const ct_tensor *weights, int64_t n, bool replacement) {
-    FUNCTION("ct_multinomial");
-    CT_SCOPED;
-    if (!tensor_given(weights, "weights") || !check_floating(weights)) return NULL;
-    if (weights->ndim != 1 && weights->ndim != 2) {
-        tensor_error(CT_ERR_SHAPE, "weights has shape %s; expected (classes,) or (rows, classes)",
-                     tensor_shape_of(weights));
-        return NULL;
-    }
-    bool many = weights->ndim == 2;
-    int64_t rows = many ? weights->shape[0] : 1, shape[] = {rows, n};
-    if (!tensor_check_shape(CT_I64, shape, 2)) return NULL;
-    ct_tensor *values = tensor_to((ct_tensor *)weights, CT_F64);
-    ct_tensor *x = values ? tensor_new(CT_I64, many ? shape : shape + 1, weights->ndim) : NULL;
-    if (!x) return NULL;
-    Lottery lottery = {.classes = weights->shape[weights->ndim - 1], .draws = n};
-    size_t bytes = (size_t)lottery.classes * (replacement ? sizeof *lottery.sums : sizeof *lottery.tickets);
-    void *room = tensor_alloc(bytes);
-    if (replacement) lottery.sums = room;
-    else lottery.tickets = room;
-    bool drawn = room && draw_rows(&lottery, (double *)values->data, rows, replacement, (int64_t *)x->data);
-    tensor_free(room, bytes);
-    return drawn ? ct_scope_keep(x) : NULL;
 }
