@@ -6,12 +6,12 @@
 #include <string.h>
 
 enum {
-    GRAIN = 1 << 19, /* multiplications that are worth a piece of their own */
-    PIECES = 8,      /* to keep threads equally busy */
-    FEW_FILTERS = 2, /* that products of matrices would not pay for */
-    FEW_CHANNELS = 16, /* that zeros beside rows are cheaper for than parts of windows */
+    GRAIN = 1 << 19,        /* multiplications that are worth a piece of their own */
+    PIECES = 8,             /* to keep threads equally busy */
+    FEW_FILTERS = 2,        /* that products of matrices would not pay for */
+    FEW_CHANNELS = 16,      /* that zeros beside rows are cheaper for than parts of windows */
     MANY_WEIGHTS = 1 << 13, /* of a panel, that the first cache does not keep for parts of windows */
-    FEW_PLACES = 64  /* that parts for the direct kernels would not pay for */
+    FEW_PLACES = 64         /* that parts for the direct kernels would not pay for */
 };
 
 static int64_t smaller(int64_t a, int64_t b) {

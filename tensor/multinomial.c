@@ -105,7 +105,7 @@ static bool draw_rows(Lottery *lottery, const double *weights, int64_t rows, boo
 ct_tensor *ct_multinomial(const ct_tensor *weights, int64_t n, bool replacement) {
     FUNCTION("ct_multinomial");
     CT_SCOPED;
-    if (!tensor_given(weights, "weights") || !tensor_random_check(weights)) return NULL;
+    if (!tensor_given(weights, "weights") || !tensor_check_floating(weights)) return NULL;
     if (weights->ndim != 1 && weights->ndim != 2) {
         tensor_error(CT_ERR_SHAPE, "weights has shape %s; expected (classes,) or (rows, classes)",
                      tensor_shape_of(weights));

@@ -119,7 +119,7 @@ static const struct {
     [CT_BF16] = {8, -126, 0x1.fep127},
 };
 
-bool tensor_random_check(const ct_tensor *x) {
+bool tensor_check_floating(const ct_tensor *x) {
     if (tensor_is_floating((ct_dtype)x->dtype)) return true;
     tensor_error(CT_ERR_DTYPE, "%s is no floating dtype", ct_dtype_name((ct_dtype)x->dtype));
     return false;
@@ -181,7 +181,7 @@ static void normal_from_pairs(const Fill *fill, int64_t first, const uint32_t (*
 }
 
 ct_status tensor_fill_uniform(ct_tensor *x, double lo, double hi) {
-    if (!tensor_random_check(x)) return CT_ERR_DTYPE;
+    if (!tensor_check_floating(x)) return CT_ERR_DTYPE;
     ct_dtype dtype = (ct_dtype)x->dtype;
     double largest = formats[dtype].largest;
     if (!(lo <= hi && lo >= -largest && hi <= largest && hi - lo <= DBL_MAX))
@@ -199,7 +199,7 @@ ct_status tensor_fill_uniform(ct_tensor *x, double lo, double hi) {
 }
 
 ct_status tensor_fill_normal(ct_tensor *x, double mean, double std) {
-    if (!tensor_random_check(x)) return CT_ERR_DTYPE;
+    if (!tensor_check_floating(x)) return CT_ERR_DTYPE;
     if (!(isfinite(mean) && std >= 0 && isfinite(std)))
         return tensor_error(CT_ERR_VALUE,
                             "mean %g and std %g; expected finite numbers, and a std of 0 or more", mean, std);
@@ -268,7 +268,7 @@ static void bernoulli(const Fill *fill, int64_t first, const uint32_t (*words)[4
 ct_tensor *ct_bernoulli(const ct_tensor *p) {
     FUNCTION("ct_bernoulli");
     CT_SCOPED;
-    if (!tensor_given(p, "p") || !tensor_random_check(p)) return NULL;
+    if (!tensor_given(p, "p") || !tensor_check_floating(p)) return NULL;
     ct_tensor *values = tensor_to((ct_tensor *)p, CT_F64);
     ct_tensor *y = values ? tensor_new((ct_dtype)p->dtype, p->shape, p->ndim) : NULL;
     if (!y) return NULL;

@@ -111,6 +111,29 @@ START_TEST(threads_do_not_matter) {
 }
 END_TEST
 
+/* A plane of a result of three dims is a sum of results of two, over the planes that it meets. */
+START_TEST(planes_add_up) {
+    enum { PLANES = 3, TAPS = 2, OUT = PLANES + 2 - TAPS + 1 };
+    const ct_conv_params solid = {.padding = {1, 1, 2}}, flat = {.padding = {1, 2}};
+    ct_tensor *x = leaf(CT_F64, CT_DIMS(2, 16, PLANES, 5, 7), 1), *weight = leaf(CT_F64, CT_DIMS(16, 16, TAPS, 3, 3), 2);
+    for (int table = 0; table < tensor_simd_count(); table++) {
+        tensor_simd_force(table);
+        ct_tensor *y = ct_conv3d(x, weight, NULL, &solid);
+        for (int d = 0; d < OUT; d++) {
+            ct_tensor *want = ct_zeros_like(ct_select(y, 2, d));
+            for (int t = 0; t < TAPS; t++) {
+                const int plane = d + t - 1;
+                if (plane < 0 || plane >= PLANES) continue;
+                want = ct_add(want, ct_conv2d(ct_select(x, 2, plane), ct_select(weight, 2, t), NULL, &flat));
+            }
+            assert_no_error();
+            assert_allclose(tensor_simd_name(table), ct_select(y, 2, d), want, 1e-10, 1e-11);
+        }
+    }
+    tensor_simd_force(-1);
+}
+END_TEST
+
 /* An infinite number at a row's end concerns only the tap that meets it. */
 START_TEST(infinite_numbers_stay_apart) {
     enum { ROWS = 5, COLUMNS = 19 };
@@ -198,6 +221,7 @@ Suite *convolution_suite(void) {
     TCase *convolutions = support_case(suite, "convolutions");
     tcase_add_loop_test(convolutions, convolutions_are_right_in_every_table, 0, 2 * CASES);
     tcase_add_loop_test(convolutions, threads_do_not_matter, 0, CASES);
+    tcase_add_test(convolutions, planes_add_up);
     tcase_add_test(convolutions, infinite_numbers_stay_apart);
     TCase *windows = support_case(suite, "pools");
     tcase_add_loop_test(windows, windows_of_any_rows, 0, POOLS * (MOST_WIDTH - LEAST_WIDTH + 1));

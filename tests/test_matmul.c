@@ -118,7 +118,8 @@ END_TEST
 /* (a·b)·t = a·(b·t) for a random t, whatever the order of the sums. */
 static void check_residual(ct_dtype dtype) {
     if (dtype != CT_F32 && dtype != CT_F64) return;
-    static const int64_t sizes[][3] = {{300, 400, 2100}, {300, 1000, 2100}, {100, 1600, 700}, {100, 3000, 700}, {900, 400, 300}};
+    static const int64_t sizes[][3] = {
+        {300, 400, 2100}, {300, 1000, 2100}, {100, 1600, 700}, {100, 3000, 700}, {900, 400, 300}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int layouts = 0; layouts < 4; layouts++) {
             CT_SCOPED;

@@ -33,7 +33,7 @@ RandomStream tensor_random_reserve(int64_t counters);
 /* ln x for a positive normal x. */
 double tensor_random_logarithm(double x);
 /* Whether x is floating; false with an error. */
-bool tensor_random_check(const ct_tensor *x);
+bool tensor_check_floating(const ct_tensor *x);
 
 /* The block cipher: four numbers from a counter and a key. */
 static inline void tensor_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t result[4]) {

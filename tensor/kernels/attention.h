@@ -5,7 +5,11 @@
  * of tile.h. */
 
 /* Keys in a block are whole panels; its rows lie so far apart that a column's numbers share few sets of the cache. */
-enum { S(attention_panel) = VECTORS * LANES, S(keys) = 2048 / sizeof(T), S(apart) = S(keys) + 16 };
+enum {
+    S(attention_panel) = VECTORS * LANES,
+    S(most_keys) = 2048 / sizeof(T),
+    S(apart) = S(most_keys) + 16
+};
 
 static inline int64_t S(least)(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -157,8 +161,8 @@ static void S(attention_block)(const Attention *t, int64_t head, int64_t first, 
     T *y = (T *)t->y + (head * t->queries + first) * t->width, *logs = (T *)t->logs + head * t->queries + first;
     const int64_t mask = S(mask_offset)(t, head), keys = S(keys_seen)(t, first + rows);
     for (int64_t i = 0; i < rows; i++) met.largest[i] = -(T)INFINITY, met.sum[i] = 0;
-    for (int64_t key = 0; key < keys; key += S(keys)) {
-        const int64_t n = S(least)(keys - key, S(keys));
+    for (int64_t key = 0; key < keys; key += S(most_keys)) {
+        const int64_t n = S(least)(keys - key, S(most_keys));
         S(attention_products)(t, t->q, t->depth, t->k_columns, head, first, rows, key, n, s);
         S(meet)(t, &met, mask, first, rows, key, n, s);
         if (key > 0) S(scale_rows)(y, t->width, met.factor, rows);
@@ -213,8 +217,8 @@ static void S(attention_slopes_block)(const Attention *t, int64_t head, int64_t 
     const T *logs = (const T *)t->logs + query;
     T *dq = (T *)t->dq + query * t->depth;
     for (int64_t i = 0; i < rows; i++) sums[i] = S(slope_sum)(y + i * t->width, g + i * t->width, t->width, false);
-    for (int64_t key = 0; key < keys; key += S(keys)) {
-        const int64_t n = S(least)(keys - key, S(keys));
+    for (int64_t key = 0; key < keys; key += S(most_keys)) {
+        const int64_t n = S(least)(keys - key, S(most_keys));
         S(attention_products)(t, t->q, t->depth, t->k_columns, head, first, rows, key, n, p);
         S(attention_products)(t, t->g, t->width, t->v_columns, head, first, rows, key, n, slopes);
         for (int64_t i = 0; i < rows; i++)

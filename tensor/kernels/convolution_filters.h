@@ -1,7 +1,7 @@
 /* Convolution for T with filters in the vectors: a tile (tile.h) is a part of a row of places times up to COLUMNS
  * filters. Weights are packed once; the patches are not at all, since a tile takes a's numbers one by one from wherever
  * they lie. Where a tap lies from another is the same at every place (after Dukhan, The indirect convolution algorithm,
- * 2019), if rows are padded with the zeros that windows meet beside them; rows of taps above and below x are left out.
+ * 2019); taps beside x are left out, or rows padded with the zeros that they meet.
  *
  * Row k of the weights is that of k = ((t0 · kernel[1] + t1) · channels + channel) · kernel[2] + t2: then the rows of
  * taps that meet x are neighbours.

@@ -47,7 +47,7 @@ WANTED = {
     "conv1x16/forward": (1, 250, None), "conv1x16/step": (1, None, None),
     "conv16x32/forward": (1, 700, None), "conv16x32/step": (1, 2200, None),
     "conv_depthwise/*": (0.67, None, None),
-    "max_pool/forward": (3, 300, None), "max_pool/step": (3, None, None), "cnn/sgd": (2.5, None, None),
+    "max_pool/forward": (3, 300, None), "max_pool/step": (3, None, None), "cnn/sgd": (2.5, 3700, 2200),
     "mlp784/*/memory": (None, 10, 10), "mlp4096/sgd/memory": (None, 230, 230),
     "mlp4096/adam/memory": (None, 430, 430),
 }
